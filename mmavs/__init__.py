@@ -1,0 +1,16 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""mmavs: the OpenMMLab toolbox and benchmark for audio-visual segmentation."""
+
+from .utils.dependencies import check_dependencies
+from .utils.mmcv_ops import ensure_mmcv_ext
+from .version import __version__
+
+ensure_mmcv_ext()
+check_dependencies()
+
+from mmengine.config.utils import MODULE2PACKAGE  # noqa: E402
+
+# Unlocks 'mmavs::config.py' inheritance, inferencer look-up by name and list_models.
+MODULE2PACKAGE.setdefault('mmavs', 'mmavs')
+
+__all__ = ['__version__']

@@ -1,0 +1,1 @@
+# Copyright (c) mmavs developers. All rights reserved.

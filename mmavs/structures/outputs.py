@@ -1,0 +1,36 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""What the parts of a segmentor hand to each other."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+
+class AudioFeatures(NamedTuple):
+    """What an audio encoder gives, one row a frame (N = B*T, clip-major).
+
+    Attributes:
+        embed (Tensor): (N, L, C), L tokens a frame.
+        map (Tensor, optional): (N, C, h, w) time-frequency feature map.
+    """
+
+    embed: Tensor
+    map: Tensor | None = None
+
+
+@dataclass
+class MaskOutputs:
+    """What a head gives, one row a frame (N = B*T, clip-major).
+
+    Attributes:
+        logits (Tensor, optional): (N, K, H, W) at input size, from dense heads.
+        cls_scores (list[Tensor]): One (N, Q, K+1) a decoder layer, from query heads.
+        mask_logits (list[Tensor]): One (N, Q, h, w) a decoder layer, from query heads.
+        aux (dict): What losses and pictures need: mask feature, queries, attention, uncertainty.
+    """
+
+    logits: Tensor | None = None
+    cls_scores: list[Tensor] = field(default_factory=list)
+    mask_logits: list[Tensor] = field(default_factory=list)
+    aux: dict[str, Any] = field(default_factory=dict)
