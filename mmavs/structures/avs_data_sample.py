@@ -13,12 +13,14 @@ IGNORE_INDEX = 255
 class AVSDataSample(SegDataSample):
     """Ground truth and prediction of one clip of T frames, stacked over time.
 
-    Besides the fields of :class:`mmseg.structures.SegDataSample`, whose pixel maps are here (T, H, W):
+    Besides the fields of :class:`mmseg.structures.SegDataSample`, whose pixel maps are here (T, H,
+    W):
 
     - ``frame_valid`` (Tensor): (T,) bool, False on frames that only pad the clip.
     - ``frame_annotated`` (Tensor): (T,) bool, False where the benchmark gives no mask.
     - ``gt_audio_labels`` (Tensor, optional): (num_classes,) float, which classes sound.
-    - ``pred_scores`` (PixelData, optional): (T, H, W) float in [0, 1], foreground probability of binary tasks.
+    - ``pred_scores`` (PixelData, optional): (T, H, W) float in [0, 1], foreground probability of
+    binary tasks.
 
     Examples:
         >>> sample = AVSDataSample(metainfo=dict(clip_id='dog', img_paths=['0.png', '1.png']))
@@ -126,6 +128,7 @@ class AVSDataSample(SegDataSample):
         value = torch.as_tensor(value)
         if value.dtype != torch.bool or value.ndim != 1:
             raise TypeError(
-                f'{name[1:]} must be a (T,) bool tensor, got {value.dtype} of shape {tuple(value.shape)}.'
+                f'{name[1:]} must be a (T,) bool tensor, got {value.dtype} of shape '
+                f'{tuple(value.shape)}.'
             )
         self.set_field(value, name, dtype=Tensor)

@@ -1,9 +1,11 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""Compare with what the official implementations gave, for weights and inputs that are decided by names alone.
+"""Compare with what the official implementations gave, for weights and inputs that are decided by
+names alone.
 
-Two programs that agree on a parameter's name and shape get the same numbers on any machine, so a numerical
-comparison needs no weight file. A golden is an ``.npz`` of outputs with a ``.json`` manifest of the official
-state-dict names and shapes; large arrays ``K`` are stored as ``K__sub = flat[::K__stride]``.
+Two programs that agree on a parameter's name and shape get the same numbers on any machine, so a
+numerical comparison needs no weight file. A golden is an ``.npz`` of outputs with a ``.json``
+manifest of the official state-dict names and shapes; large arrays ``K`` are stored as
+``K__sub = flat[::K__stride]``.
 """
 
 import json
@@ -74,7 +76,8 @@ def load_golden(
 
     Args:
         case (str): Name without suffix, e.g. ``'avsegformer_r50_s4'``.
-        directory (str | Path): Folder of the goldens. Defaults to ``tests/data/goldens`` of this checkout.
+        directory (str | Path): Folder of the goldens. Defaults to ``tests/data/goldens`` of this
+            checkout.
 
     Returns:
         tuple: Arrays by key, and the manifest.

@@ -26,13 +26,18 @@ def check_dependencies(required: dict[str, tuple[str, str]] | None = None) -> No
     """Raise one clear error for the first required package that is missing or too old.
 
     Args:
-        required (dict, optional): Import name -> (lowest version, distribution). Defaults to ``REQUIRED``.
+        required (dict, optional): Import name -> (lowest version, distribution). Defaults to
+            ``REQUIRED``.
 
     Raises:
-        ImportError: Names the package, what was found, what is needed and the command that mends it.
+        ImportError: Names the package, what was found, what is needed and the command that mends
+        it.
     """
     for name, (minimum, distribution) in (required or REQUIRED).items():
-        remedy = f'Mend it with: pip install "{distribution}>={minimum}", or all at once: bash tools/setup_env.sh'
+        remedy = (
+            f'Mend it with: pip install "{distribution}>={minimum}", '
+            'or all at once: bash tools/setup_env.sh'
+        )
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:

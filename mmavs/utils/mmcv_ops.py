@@ -1,10 +1,10 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """Make mmcv usable without its compiled operators.
 
-``mmdet.models`` and ``mmcv.ops`` need the extension module ``mmcv._ext`` at import. An mmcv that was built
-with no torch in sight does not have it. mmavs needs none of these operators to train, test or run, so where
-the extension is missing a placeholder takes its place: everything imports, and only a *call* of a missing
-operator raises, with the command that installs the compiled build.
+``mmdet.models`` and ``mmcv.ops`` need the extension module ``mmcv._ext`` at import. An mmcv that
+was built with no torch in sight does not have it. mmavs needs none of these operators to train,
+test or run, so where the extension is missing a placeholder takes its place: everything imports,
+and only a *call* of a missing operator raises, with the command that installs the compiled build.
 """
 
 import importlib
@@ -23,7 +23,7 @@ class MissingOpError(RuntimeError):
 
 
 class MMCVExtPlaceholder(ModuleType):
-    """Stands in for ``mmcv._ext``: every public attribute is a function that raises :class:`MissingOpError`."""
+    """Stands in for ``mmcv._ext``: each public attribute raises when it is called."""
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         if name.startswith('__'):
@@ -46,7 +46,8 @@ def ensure_mmcv_ext() -> bool:
         bool: True if the compiled extension is there, False if the placeholder is.
 
     Raises:
-        ImportError: If the extension is there but does not load, as when it was built for another torch.
+        ImportError: If the extension is there but does not load, as when it was built for another
+        torch.
     """
     module = sys.modules.get(EXT_NAME)
     if module is None:
@@ -69,7 +70,8 @@ def _import_compiled_ext() -> ModuleType:
         return importlib.import_module(EXT_NAME)
     except ImportError as error:
         raise ImportError(
-            f'The compiled operators of mmcv do not load with torch {torch.__version__}: {error}. They were '
-            'most likely built for another torch. Rebuild them for this one with: '
-            f'{INSTALL_COMMAND}, or remove them with: pip uninstall onedl-mmcv && bash tools/setup_env.sh'
+            f'The compiled operators of mmcv do not load with torch {torch.__version__}: {error}. '
+            'They were most likely built for another torch. Rebuild them for this one with: '
+            f'{INSTALL_COMMAND}, or remove them with: '
+            'pip uninstall onedl-mmcv && bash tools/setup_env.sh'
         ) from error
