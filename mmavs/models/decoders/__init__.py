@@ -1,1 +1,4 @@
 # Copyright (c) mmavs developers. All rights reserved.
+from .memory_decoder import MemoryDecoder
+
+__all__ = ['MemoryDecoder']

@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/avsegformer_pvt-v2-b5.py',
+    '../_base_/datasets/avsbench_s4_512x512.py',
+    '../_base_/schedules/schedule_s4_30e.py',
+    '../_base_/default_runtime.py',
+]

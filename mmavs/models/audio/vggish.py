@@ -1,0 +1,189 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""VGGish, the audio encoder of most methods: log-mel examples to one vector or 24 tokens."""
+
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from mmseg.utils import OptConfigType, OptMultiConfig
+from torch import Tensor, nn
+
+from mmavs.registry import MODELS
+from mmavs.structures import AudioFeatures
+
+CONVS_PER_STAGE = (1, 1, 2, 2)
+"""tuple[int]: 3x3 convolutions before each of the four max-pools."""
+
+FC_GRID = (6, 4)
+"""tuple[int]: Time and mel size of the map that the first FC layer reads: 96 x 64 over 16."""
+
+
+@MODELS.register_module()
+class VGGish(BaseModule):
+    """Encode the sound of each frame, 0.96 s a frame.
+
+    Module names and order are those of torchvggish, so ``vggish-10086976.pth`` loads strictly.
+    PCA entries (``pproc.*``) of such files are left out on loading (no AVS method uses the PCA),
+    and so are the FC layers where ``with_fc=False``.
+
+    Source: Hershey et al., "CNN Architectures for Large-Scale Audio Classification", and the copy
+    of torchvggish in AVSBench and AVSegFormer.
+
+    Args:
+        frontend (dict, optional): Turns waveforms into log-mel examples. None: only log-mel
+            examples are taken. Defaults to ``dict(type='LogMelFrontend')``.
+        frozen (bool): Never train: eval mode, no gradients. Defaults to True.
+        in_channels (int): Channels of the sound. 1: the channels of a waveform are averaged.
+            2: stereo goes into the first convolution; a mono checkpoint's first kernel is repeated
+            and divided by 2, so that equal channels give what mono gives. Defaults to 1.
+        with_fc (bool): Whether there are FC layers. Defaults to True.
+        out (str, optional): What ``embed`` is: ``'vector'``, the output of the FC layers, or
+            ``'tokens'``, the cells of the map, time first. None: ``'vector'`` if there are FC
+            layers, else ``'tokens'``. Defaults to None.
+        final_relu (bool): Whether a ReLU follows the last FC layer, as in the official code.
+            Defaults to True.
+        channels (tuple[int]): Channels of the six convolutions.
+            Defaults to (64, 128, 256, 256, 512, 512).
+        fc_channels (tuple[int]): Channels of the FC layers. Defaults to (4096, 4096, 128).
+        init_cfg (dict, optional): Where the weights come from. Defaults to None.
+    """
+
+    def __init__(
+        self,
+        frontend: OptConfigType = dict(type='LogMelFrontend'),  # noqa: B006, C408
+        frozen: bool = True,
+        in_channels: int = 1,
+        with_fc: bool = True,
+        out: str | None = None,
+        final_relu: bool = True,
+        channels: tuple[int, ...] = (64, 128, 256, 256, 512, 512),
+        fc_channels: tuple[int, ...] = (4096, 4096, 128),
+        init_cfg: OptMultiConfig = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        out = out or ('vector' if with_fc else 'tokens')
+        if out not in ('vector', 'tokens'):
+            raise ValueError(f"out must be 'vector', 'tokens' or None, got {out!r}.")
+        if out == 'vector' and not with_fc:
+            raise ValueError("out='vector' is the output of the FC layers: set with_fc=True.")
+        if len(channels) != sum(CONVS_PER_STAGE):
+            raise ValueError(f'channels must be {sum(CONVS_PER_STAGE)} numbers, got {channels}.')
+        self.frontend = MODELS.build(frontend) if frontend is not None else None
+        self.frozen = frozen
+        self.in_channels = in_channels
+        self.out = out
+        self.features = self._conv_layers(in_channels, channels)
+        self.embeddings = None
+        if with_fc:
+            width = FC_GRID[0] * FC_GRID[1] * channels[-1]
+            self.embeddings = self._fc_layers(width, fc_channels, final_relu)
+        self.embed_dims = fc_channels[-1] if out == 'vector' else channels[-1]
+        if frozen:
+            self.requires_grad_(False)
+            self.eval()
+
+    @staticmethod
+    def _conv_layers(in_channels: int, channels: tuple[int, ...]) -> nn.Sequential:
+        layers: list[nn.Module] = []
+        widths = iter(channels)
+        for num_convs in CONVS_PER_STAGE:
+            for _ in range(num_convs):
+                width = next(widths)
+                layers += [nn.Conv2d(in_channels, width, 3, padding=1), nn.ReLU(inplace=True)]
+                in_channels = width
+            layers.append(nn.MaxPool2d(2, 2))
+        return nn.Sequential(*layers)
+
+    @staticmethod
+    def _fc_layers(width: int, channels: tuple[int, ...], final_relu: bool) -> nn.Sequential:
+        layers: list[nn.Module] = []
+        for out_width in channels:
+            layers += [nn.Linear(width, out_width), nn.ReLU(inplace=True)]
+            width = out_width
+        return nn.Sequential(*(layers if final_relu else layers[:-1]))
+
+    def train(self, mode: bool = True) -> 'VGGish':
+        """Set the mode; a frozen encoder stays in eval mode."""
+        return super().train(mode and not self.frozen)
+
+    def forward(
+        self, audio: Tensor, num_frames: int | None = None, frame_indices: Tensor | None = None
+    ) -> AudioFeatures:
+        """Encode the sound of the wanted frames.
+
+        Args:
+            audio (Tensor): (B, C, S) float32 waveforms in [-1, 1] of whole clips, or
+                (B, T, C, 96, 64) float32 log-mel examples of the wanted frames.
+            num_frames (int, optional): Frames of the whole clip, for waveforms. None: as many as
+                the sound holds.
+            frame_indices (Tensor, optional): (B, T) int64, the frames of the clip that are wanted,
+                for waveforms; only these are computed. None: all.
+
+        Returns:
+            AudioFeatures: Rows are N = B*T, clip-major. ``embed`` (N, 1, 128), or (N, 24, 512)
+            with index ``4 * time + mel`` if ``out='tokens'``; ``map`` (N, 512, 6, 4), time x mel.
+
+        Raises:
+            ValueError: If the audio has another shape or number of channels than expected.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            examples = self._examples(audio, num_frames, frame_indices)
+            feature_map = self.features(examples.flatten(0, 1))
+            tokens = feature_map.flatten(2).transpose(1, 2)
+            if self.out == 'tokens':
+                return AudioFeatures(tokens, feature_map)
+            if feature_map.shape[-2:] != FC_GRID:
+                raise ValueError(
+                    'The FC layers read examples of 96 x 64 (time x mel), got '
+                    f"{tuple(examples.shape[-2:])}. Use out='tokens' for other sizes."
+                )
+            # The official code flattens channels-last: index (4 * time + mel) * 512 + channel.
+            return AudioFeatures(self.embeddings(tokens.flatten(1))[:, None], feature_map)
+
+    def _examples(
+        self, audio: Tensor, num_frames: int | None, frame_indices: Tensor | None
+    ) -> Tensor:
+        """Either kind of audio -> (B, T, C, 96, 64) log-mel examples."""
+        if audio.ndim == 3:
+            if self.frontend is None:
+                raise ValueError(
+                    f'Got waveforms of shape {tuple(audio.shape)}, but this VGGish has no front '
+                    "end. Set frontend=dict(type='LogMelFrontend') or give log-mel examples."
+                )
+            if self.in_channels == 1:
+                audio = audio.mean(1, keepdim=True)
+            self._check_channels(audio.shape[1])
+            return self.frontend(audio, num_frames, frame_indices)
+        if audio.ndim != 5:
+            raise ValueError(
+                'Audio is (B, C, S) waveforms or (B, T, C, time, mel) log-mel examples, got shape '
+                f'{tuple(audio.shape)}.'
+            )
+        self._check_channels(audio.shape[2])
+        if frame_indices is not None and tuple(frame_indices.shape) != tuple(audio.shape[:2]):
+            raise ValueError(
+                'Log-mel examples are those of the wanted frames: expected (B, T) = '
+                f'{tuple(frame_indices.shape)} of them, got {tuple(audio.shape[:2])}.'
+            )
+        return audio
+
+    def _check_channels(self, channels: int) -> None:
+        if channels != self.in_channels:
+            raise ValueError(
+                f'This VGGish has in_channels={self.in_channels}, the audio has {channels} '
+                'channel(s). Change in_channels or the channels that the pipeline loads.'
+            )
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Make an official file fit: no PCA, no FC layers where there are none, stereo kernel."""
+        unused = ('pproc.',) if self.embeddings is not None else ('pproc.', 'embeddings.')
+        for key in list(state_dict):
+            if key.startswith(tuple(prefix + name for name in unused)):
+                del state_dict[key]
+        key = f'{prefix}features.0.weight'
+        kernel = state_dict.get(key)
+        if kernel is not None and kernel.shape[1] == 1 and self.in_channels > 1:
+            state_dict[key] = kernel.repeat(1, self.in_channels, 1, 1) / self.in_channels
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

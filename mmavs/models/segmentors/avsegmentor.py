@@ -1,0 +1,195 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""The segmentor of every method that trains in one pass."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+from mmseg.models.segmentors.base import BaseSegmentor
+from torch import Tensor
+
+from mmavs.registry import MODELS
+from mmavs.structures import AudioFeatures, AVSDataSample, MaskOutputs
+
+OptSamples = list[AVSDataSample] | None
+
+
+@MODELS.register_module()
+class AVSegmentor(BaseSegmentor):
+    """Audio-visual segmentor: backbone, audio encoder, decode head.
+
+    A batch of B clips of T frames is N = B*T rows, clip-major. Frames that only pad a clip are not
+    computed; their logits are zero (class 0).
+
+    Args:
+        backbone (dict): Frames (N, 3, H, W) to a tuple of maps.
+        audio_encoder (dict): Waveforms or log-mels to :class:`AudioFeatures`.
+        decode_head (dict): Maps and sound to :class:`MaskOutputs`, and the losses of those.
+        data_preprocessor (dict, optional): Usually ``AVSDataPreprocessor``. Defaults to None.
+        train_cfg (dict, optional): Not read here. Defaults to None.
+        test_cfg (dict, optional): ``threshold``: a pixel sounds if its score is above it (binary
+            tasks). Defaults to 0.5, as AVSBench has it.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        audio_encoder: dict,
+        decode_head: dict,
+        data_preprocessor: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        if isinstance(data_preprocessor, dict):
+            # mmengine would look for it in its root registry, which needs a default scope.
+            data_preprocessor = MODELS.build(data_preprocessor)
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.audio_encoder = MODELS.build(audio_encoder)
+        self.decode_head = MODELS.build(decode_head)
+        self.train_cfg = train_cfg
+        self.test_cfg = {'threshold': 0.5, **(test_cfg or {})}
+
+    def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Maps of the frames (N, 3, H, W), finest first."""
+        return self.backbone(inputs)
+
+    def extract_audio(
+        self, audio: Tensor, num_frames: int, data_samples: OptSamples = None
+    ) -> AudioFeatures:
+        """What the audio encoder hears for each frame.
+
+        Args:
+            audio (Tensor): Waveforms (B, C, S) of whole clips, or log-mels (B, T, C, 96, 64).
+            num_frames (int): T, padding included.
+            data_samples (list[AVSDataSample], optional): Their ``frame_indices`` and
+                ``num_clip_frames`` say which frames of the clip were loaded; all by default.
+
+        Returns:
+            AudioFeatures: N = B*T rows.
+        """
+        if audio.dim() != 3 or not data_samples or 'frame_indices' not in data_samples[0].metainfo:
+            return self.audio_encoder(audio, num_frames)
+        indices = torch.zeros(len(data_samples), num_frames, dtype=torch.long)
+        for row, sample in zip(indices, data_samples):
+            row[: len(sample.frame_indices)] = torch.as_tensor(sample.frame_indices)
+        length = max(
+            sample.metainfo.get('num_clip_frames', len(sample.frame_indices))
+            for sample in data_samples
+        )
+        return self.audio_encoder(audio, length, indices.to(audio.device))
+
+    def encode_decode(self, inputs: dict[str, Tensor], data_samples: OptSamples = None) -> Tensor:
+        """Logits (N, K, H, W) of all frames, zero where a frame only pads its clip."""
+        return self._forward(inputs, data_samples).logits
+
+    def loss(self, inputs: dict[str, Tensor], data_samples: list[AVSDataSample]) -> dict:
+        """Losses of the annotated frames.
+
+        Args:
+            inputs (dict[str, Tensor]): What the data preprocessor gives.
+            data_samples (list[AVSDataSample]): With ground truth and flags.
+
+        Returns:
+            dict[str, Tensor]: Scalars by name, as the head gives them.
+
+        Raises:
+            ValueError: If a sample has no ground truth.
+        """
+        for sample in data_samples:
+            if 'gt_sem_seg' not in sample:
+                raise ValueError(
+                    f'Clip "{sample.metainfo.get("clip_id")}" has no gt_sem_seg, so there is '
+                    'nothing to train on: add LoadClipMasks to the pipeline.'
+                )
+        valid = self._valid_rows(inputs['imgs'], data_samples)
+        target = torch.cat([sample.gt_sem_seg.data for sample in data_samples])[valid]
+        annotated = torch.cat([sample.frame_annotated for sample in data_samples])[valid]
+        return self.decode_head.loss(
+            self._forward_rows(inputs, data_samples, valid), target, annotated
+        )
+
+    def predict(
+        self, inputs: dict[str, Tensor], data_samples: OptSamples = None
+    ) -> list[AVSDataSample]:
+        """Predict masks at the size of the label, or of the frames as they were loaded.
+
+        Args:
+            inputs (dict[str, Tensor]): What the data preprocessor gives.
+            data_samples (list[AVSDataSample], optional): Are filled and returned.
+
+        Returns:
+            list[AVSDataSample]: One a clip, with ``pred_sem_seg`` (T, H, W) int64 and, for binary
+            tasks, ``pred_scores`` (T, H, W) float32.
+        """
+        clips = self.encode_decode(inputs, data_samples).unflatten(0, inputs['imgs'].shape[:2])
+        if data_samples is None:
+            data_samples = [AVSDataSample() for _ in clips]
+        return [self._fill(sample, logits) for sample, logits in zip(data_samples, clips)]
+
+    def _fill(self, sample: AVSDataSample, logits: Tensor) -> AVSDataSample:
+        """Write the prediction for the logits (T, K, H, W) of one clip into its sample."""
+        height, width = sample.metainfo.get('img_shape', logits.shape[-2:])
+        logits = logits[..., :height, :width].float()
+        if 'gt_sem_seg' in sample:
+            size = sample.gt_sem_seg.data.shape[-2:]
+        else:
+            size = tuple(sample.metainfo.get('ori_shape', (height, width)))
+        if logits.shape[-2:] != size:
+            logits = F.interpolate(logits, size, mode='bilinear', align_corners=False)
+        if logits.shape[1] == 1:
+            scores = logits.squeeze(1).sigmoid()
+            sample.pred_scores = PixelData(data=scores)
+            prediction = (scores > self.test_cfg['threshold']).long()
+        else:
+            prediction = logits.argmax(1)
+        sample.pred_sem_seg = PixelData(data=prediction)
+        return sample
+
+    def _forward(self, inputs: dict[str, Tensor], data_samples: OptSamples = None) -> MaskOutputs:
+        """What the head gives for every frame, zeros where a frame only pads its clip."""
+        valid = self._valid_rows(inputs['imgs'], data_samples)
+        outputs = self._forward_rows(inputs, data_samples, valid)
+        return outputs if valid.all() else _scatter_rows(outputs, valid)
+
+    def _forward_rows(
+        self, inputs: dict[str, Tensor], data_samples: OptSamples, valid: Tensor
+    ) -> MaskOutputs:
+        """What the head gives for the valid rows only."""
+        imgs = inputs['imgs']
+        audio = self.extract_audio(inputs['audio'], imgs.shape[1], data_samples)
+        frames = imgs.flatten(0, 1)
+        if not valid.all():
+            frames = frames[valid]
+            audio = AudioFeatures(*(x if x is None else x[valid] for x in audio))
+        outputs = self.decode_head(self.extract_feat(frames), audio)
+        if outputs.logits is not None and outputs.logits.shape[-2:] != imgs.shape[-2:]:
+            outputs.logits = F.interpolate(
+                outputs.logits, imgs.shape[-2:], mode='bilinear', align_corners=False
+            )
+        return outputs
+
+    @staticmethod
+    def _valid_rows(imgs: Tensor, data_samples: OptSamples) -> Tensor:
+        """(N,) bool, False on rows that only pad their clip."""
+        if not data_samples or 'frame_valid' not in data_samples[0]:
+            return imgs.new_ones(imgs.shape[0] * imgs.shape[1], dtype=torch.bool)
+        return torch.cat([sample.frame_valid for sample in data_samples]).to(imgs.device)
+
+
+def _scatter_rows(value: Any, valid: Tensor) -> Any:
+    """Put rows that were computed back to their places among all rows; the others are zero."""
+    if isinstance(value, MaskOutputs):
+        return MaskOutputs(**{k: _scatter_rows(v, valid) for k, v in vars(value).items()})
+    if isinstance(value, dict):
+        return {key: _scatter_rows(item, valid) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_scatter_rows(item, valid) for item in value]
+    if isinstance(value, Tensor):
+        rows = value.new_zeros(len(valid), *value.shape[1:])
+        rows[valid] = value
+        return rows
+    return value

@@ -1,0 +1,148 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""A small AVSegFormer and batches for it, for tests and demos."""
+
+from copy import deepcopy
+
+import torch
+from mmengine.structures import PixelData
+from torch import Tensor
+
+from mmavs.structures import IGNORE_INDEX, AVSDataSample
+
+_TINY_AVSEGFORMER = dict(
+    type='AVSegmentor',
+    data_preprocessor=dict(type='AVSDataPreprocessor'),
+    backbone=dict(type='mmseg.ResNet', depth=18, base_channels=8, norm_eval=False),
+    audio_encoder=dict(
+        type='VGGish', channels=(4, 8, 8, 8, 16, 16), fc_channels=(32, 32, 16), frozen=False
+    ),
+    decode_head=dict(
+        type='AVSegFormerHead',
+        num_classes=1,
+        audio_channels=16,
+        embed_dims=32,
+        mlp_channels=32,
+        pixel_decoder=dict(
+            type='AVSegFormerPixelDecoder',
+            in_channels=(8, 16, 32, 64),
+            embed_dims=32,
+            norm_cfg=dict(type='GN', num_groups=8),
+            encoder=dict(
+                num_layers=2,
+                layer_cfg=dict(
+                    self_attn_cfg=dict(
+                        embed_dims=32, num_heads=4, num_levels=3, num_points=2, dropout=0.0
+                    ),
+                    ffn_cfg=dict(embed_dims=32, feedforward_channels=32, act_cfg=dict(type='GELU')),
+                ),
+            ),
+        ),
+        query_generator=dict(
+            type='AudioQueryGenerator',
+            num_queries=6,
+            embed_dims=32,
+            num_layers=2,
+            num_heads=4,
+            feedforward_channels=32,
+        ),
+        decoder=dict(
+            type='MemoryDecoder',
+            num_layers=2,
+            embed_dims=32,
+            num_heads=4,
+            feedforward_channels=32,
+            dropout=0.0,
+        ),
+        mixer=dict(type='ChannelMixer', embed_dims=32, num_heads=4),
+        loss_mask=dict(type='BinaryMaskLoss'),
+        loss_mix=dict(type='MixingLoss'),
+    ),
+)
+
+
+def tiny_avsegformer(num_classes: int = 1) -> dict:
+    """Config of an AVSegFormer with every part of the real one and about 0.1 M parameters.
+
+    Args:
+        num_classes (int): K. Defaults to 1.
+
+    Returns:
+        dict: For ``MODELS.build``. No dropout, so that two runs are alike.
+    """
+    config = deepcopy(_TINY_AVSEGFORMER)
+    config['decode_head']['num_classes'] = num_classes
+    if num_classes > 1:
+        config['decode_head']['loss_mask'] = dict(type='SemanticMaskLoss')
+    return config
+
+
+def random_clip(
+    num_frames: int = 5,
+    size: tuple[int, int] = (64, 96),
+    annotated: tuple[int, ...] | None = None,
+    num_classes: int = 1,
+    waveform: bool = False,
+    seed: int = 0,
+) -> dict:
+    """One packed item of random frames, sound and masks, as a dataset gives it.
+
+    Args:
+        num_frames (int): T. Defaults to 5.
+        size (tuple[int, int]): Height and width. Defaults to (64, 96).
+        annotated (tuple[int, ...], optional): Frames with a mask, all by default.
+        num_classes (int): K; labels are 0 and 1 for K = 1. Defaults to 1.
+        waveform (bool): Sound as a waveform (1, S) instead of log-mels. Defaults to False.
+        seed (int): Defaults to 0.
+
+    Returns:
+        dict: ``inputs`` and ``data_samples``.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(low: int, high: int, *shape: int) -> Tensor:
+        return torch.randint(low, high, shape, generator=generator)
+
+    if waveform:
+        samples = 15600 + 15360 * (num_frames - 1)
+        audio = torch.rand(1, samples, generator=generator) * 0.2 - 0.1
+    else:
+        audio = torch.randn(num_frames, 1, 96, 64, generator=generator)
+    label = draw(0, max(num_classes, 2), num_frames, *size)
+    flags = torch.zeros(num_frames, dtype=torch.bool)
+    flags[list(range(num_frames) if annotated is None else annotated)] = True
+    label[~flags] = IGNORE_INDEX
+    sample = AVSDataSample(
+        metainfo=dict(
+            clip_id=f'clip{seed}',
+            img_shape=size,
+            ori_shape=size,
+            frame_indices=list(range(num_frames)),
+            num_clip_frames=num_frames,
+        )
+    )
+    sample.gt_sem_seg = PixelData(data=label)
+    sample.frame_valid = torch.ones(num_frames, dtype=torch.bool)
+    sample.frame_annotated = flags
+    frames = draw(0, 256, num_frames, 3, *size).to(torch.uint8)
+    return dict(inputs=dict(imgs=frames, audio=audio), data_samples=sample)
+
+
+def annotated_frames(clip: dict) -> dict:
+    """What a dataset with ``frames='annotated'`` gives for a clip of :func:`random_clip`.
+
+    Args:
+        clip (dict): A whole clip.
+
+    Returns:
+        dict: The frames that have a mask. A waveform stays that of the whole clip.
+    """
+    sample, audio = clip['data_samples'], clip['inputs']['audio']
+    kept = sample.frame_annotated.nonzero().squeeze(1)
+    short = AVSDataSample(
+        metainfo=dict(sample.metainfo, frame_indices=[sample.frame_indices[i] for i in kept])
+    )
+    short.gt_sem_seg = PixelData(data=sample.gt_sem_seg.data[kept])
+    short.frame_valid = sample.frame_valid[kept]
+    short.frame_annotated = sample.frame_annotated[kept]
+    audio = audio if audio.dim() == 2 else audio[kept]
+    return dict(inputs=dict(imgs=clip['inputs']['imgs'][kept], audio=audio), data_samples=short)
