@@ -10,6 +10,11 @@ check_dependencies()
 
 from mmengine.config.utils import MODULE2PACKAGE  # noqa: E402
 
+from .utils.checkpoint import install_safe_loading  # noqa: E402
+
+# No loader of mmengine may run code from a checkpoint.
+install_safe_loading()
+
 # Unlocks 'mmavs::config.py' inheritance, inferencer look-up by name and list_models.
 MODULE2PACKAGE.setdefault('mmavs', 'mmavs')
 

@@ -69,7 +69,8 @@ class LogMelFrontend(BaseModule):
         on_short (str): What a clip gets whose sound has fewer examples than the clip has frames.
             ``'error'`` raises, ``'repeat_last'`` repeats the last example (the official features
             of S4 and MS3), ``'zeros'`` gives examples of zeros (the official loader of AVSS).
-            Defaults to ``'error'``.
+            Zeros that pad a waveform count as sound, so sounds of different lengths are to be
+            lengthened before they are batched. Defaults to ``'error'``.
     """
 
     window: Tensor
@@ -146,7 +147,8 @@ class LogMelFrontend(BaseModule):
             num_frames (int, optional): Frames of the whole clip. The sound beyond them is cut;
                 ``on_short`` decides when there is less. None: as many as the sound holds.
             frame_indices (Tensor, optional): (B, T) int64, which examples are wanted, each within
-                ``[0, num_frames)``. Only these are computed. None: all.
+                ``[0, num_frames)``. Only these are computed. Best on the CPU, where checking them
+                waits for no GPU. None: all.
 
         Returns:
             Tensor: (B, T, C, example_frames, num_mels) float32.

@@ -50,7 +50,7 @@ class VGGish(BaseModule):
 
     def __init__(
         self,
-        frontend: OptConfigType = dict(type='LogMelFrontend'),  # noqa: B006, C408
+        frontend: OptConfigType = dict(type='LogMelFrontend'),  # noqa: B006
         frozen: bool = True,
         in_channels: int = 1,
         with_fc: bool = True,

@@ -80,7 +80,7 @@ class AVSegmentor(BaseSegmentor):
             sample.metainfo.get('num_clip_frames', len(sample.frame_indices))
             for sample in data_samples
         )
-        return self.audio_encoder(audio, length, indices.to(audio.device))
+        return self.audio_encoder(audio, length, indices)
 
     def encode_decode(self, inputs: dict[str, Tensor], data_samples: OptSamples = None) -> Tensor:
         """Logits (N, K, H, W) of all frames, zero where a frame only pads its clip."""
