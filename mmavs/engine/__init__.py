@@ -1,4 +1,4 @@
 # Copyright (c) mmavs developers. All rights reserved.
-from .hooks import AVSVisualizationHook, FreezeHook
+from .hooks import AVSVisualizationHook, FreezeHook, IterationSeedHook
 
-__all__ = ['AVSVisualizationHook', 'FreezeHook']
+__all__ = ['AVSVisualizationHook', 'FreezeHook', 'IterationSeedHook']

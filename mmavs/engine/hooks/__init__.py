@@ -1,5 +1,6 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .freeze_hook import FreezeHook
+from .iteration_seed_hook import IterationSeedHook
 from .visualization_hook import AVSVisualizationHook
 
-__all__ = ['AVSVisualizationHook', 'FreezeHook']
+__all__ = ['AVSVisualizationHook', 'FreezeHook', 'IterationSeedHook']

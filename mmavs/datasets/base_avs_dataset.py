@@ -1,0 +1,240 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""What all benchmarks share: clips from a csv, choice of frames, condition of the audio."""
+
+import csv
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from mmavs.registry import TRANSFORMS
+
+BINARY_METAINFO = dict(classes=('background', 'sounding'), palette=[[0, 0, 0], [230, 60, 60]])
+"""dict: Classes and RGB colours of the benchmarks without categories."""
+
+
+class BaseAVSDataset(BaseDataset):
+    """Clips of frames, masks and sound that a csv file lists; one item is one clip.
+
+    A subclass says which columns it needs (``COLUMNS``) and turns a row into paths
+    (:meth:`parse_data_info`). The paths of a row are not looked up here: a missing or broken file
+    is an error of the transform that reads it, never another clip in its place.
+
+    ``data_prefix`` has the keys ``img_path``, ``mask_path``, ``audio_path`` and ``logmel_path``.
+
+    Args:
+        ann_file (str): The csv file, relative to ``data_root``.
+        data_root (str): Root of the data.
+        split (str | Sequence[str]): ``'train'``, ``'val'``, ``'test'``, or several of them.
+        frames (str): ``'all'``, or ``'annotated'``: only frames with a mask. A network that does
+            not mix frames has the same losses on both. Defaults to ``'all'``.
+        audio_condition (str): What is heard: ``'original'``; ``'silence'``: zeros as long as the
+            real sound; ``'swapped'``: the sound of another clip of the split, see
+            :func:`swap_partners`. Defaults to ``'original'``.
+        condition_seed (int): Seed of ``'swapped'``. Defaults to 0.
+        pipeline (Sequence): Transforms. Defaults to ().
+        **kwargs (Any): ``data_prefix``, ``indices``, ``test_mode``, ``metainfo`` and so on of
+            :class:`mmengine.dataset.BaseDataset`.
+
+    Raises:
+        ValueError: If an argument is unknown, or the csv lacks a column, names an unknown split or
+            has too few clips.
+        FileNotFoundError: If the data root, the csv or a folder of the layout is missing.
+    """
+
+    SPLITS = ('train', 'val', 'test')
+    FRAMES = ('all', 'annotated')
+    AUDIO_CONDITIONS = ('original', 'silence', 'swapped')
+    COLUMNS: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        ann_file: str = '',
+        data_root: str = '',
+        split: str | Sequence[str] = 'train',
+        frames: str = 'all',
+        audio_condition: str = 'original',
+        condition_seed: int = 0,
+        pipeline: Sequence[dict | Callable] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.splits = (split,) if isinstance(split, str) else tuple(split)
+        for value in self.splits:
+            _check_choice('split', value, self.SPLITS)
+        if not self.splits:
+            raise ValueError(f'split is empty, expected one or more of {self.SPLITS}.')
+        self.frames = _check_choice('frames', frames, self.FRAMES)
+        self.audio_condition = _check_choice(
+            'audio_condition', audio_condition, self.AUDIO_CONDITIONS
+        )
+        self.condition_seed = condition_seed
+        # Built by our registry, so that a data set works without a default scope too.
+        transforms = [
+            TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline
+        ]
+        super().__init__(ann_file=ann_file, data_root=data_root, pipeline=transforms, **kwargs)
+
+    @abstractmethod
+    def parse_data_info(self, raw_data_info: dict[str, str]) -> dict[str, Any]:
+        """Turn a csv row into an item with all frames.
+
+        Args:
+            raw_data_info (dict[str, str]): Column -> value.
+
+        Returns:
+            dict: ``clip_id`` (str), ``img_paths`` (list of T str), ``mask_paths`` (list of T str,
+            None for frames without a mask), ``audio_path`` (str), ``logmel_path`` (str or None),
+            ``split``, and what the benchmark has besides (``category``).
+        """
+
+    def required_folders(self) -> list[str]:
+        """Folders without which no clip can be read; looked up once, when the list is loaded."""
+        return [str(self.data_prefix['img_path'])]
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Read the csv.
+
+        Returns:
+            list[dict]: What :meth:`parse_data_info` gives, with ``frame_indices`` (positions of the
+            chosen frames in the clip), ``num_clip_frames`` and ``audio_condition``.
+        """
+        self._check_layout()
+        rows = read_csv_rows(self.ann_file, self.COLUMNS, self.SPLITS)
+        data_list = [self.parse_data_info(row) for row in rows if row['split'] in self.splits]
+        if not data_list:
+            counts = dict(Counter(row['split'] for row in rows))
+            raise ValueError(
+                f'{self.ann_file} lists no clip of split {"+".join(self.splits)}; it has {counts}.'
+            )
+        if self.audio_condition == 'swapped':
+            self._swap_audio(data_list)
+        for info in data_list:
+            info['audio_condition'] = self.audio_condition
+            self._choose_frames(info)
+        return data_list
+
+    def prepare_data(self, idx: int) -> dict[str, Any]:
+        """Run the pipeline on one clip.
+
+        Raises:
+            ValueError: If a transform returns None. (mmengine would take another clip instead, and
+                a data set with broken files would pass unnoticed.)
+        """
+        data = super().prepare_data(idx)
+        if data is None:
+            clip_id = self.get_data_info(idx)['clip_id']
+            raise ValueError(
+                f'The pipeline returned None for clip {clip_id}. A transform must return the '
+                'results or raise an error.'
+            )
+        return data
+
+    def _check_layout(self) -> None:
+        if not Path(self.data_root).is_dir():
+            raise FileNotFoundError(
+                f'data_root "{self.data_root}" of {type(self).__name__} is not a folder. Set '
+                'data_root in the config, or on the command line with --cfg-options.'
+            )
+        if not Path(self.ann_file).is_file():
+            raise FileNotFoundError(
+                f'There is no csv file "{self.ann_file}". Set ann_file relative to data_root '
+                f'"{self.data_root}".'
+            )
+        for folder in self.required_folders():
+            if not Path(folder).is_dir():
+                raise FileNotFoundError(
+                    f'There is no folder "{folder}", which the layout of {type(self).__name__} '
+                    f'has. data_root "{self.data_root}" or data_prefix does not fit the data.'
+                )
+
+    def _choose_frames(self, info: dict[str, Any]) -> None:
+        total = len(info['img_paths'])
+        chosen = list(range(total))
+        if self.frames == 'annotated':
+            chosen = [index for index in chosen if info['mask_paths'][index] is not None]
+        info['img_paths'] = [info['img_paths'][index] for index in chosen]
+        info['mask_paths'] = [info['mask_paths'][index] for index in chosen]
+        info['frame_indices'] = chosen
+        info['num_clip_frames'] = total
+
+    def _swap_audio(self, data_list: list[dict[str, Any]]) -> None:
+        if len(data_list) < 2:
+            raise ValueError(
+                f"audio_condition='swapped' needs at least 2 clips, {self.ann_file} lists "
+                f'{len(data_list)} of split {"+".join(self.splits)}.'
+            )
+        partners = swap_partners(
+            [info.get('category', '') for info in data_list], self.condition_seed
+        )
+        sounds = [(info['audio_path'], info['logmel_path']) for info in data_list]
+        for info, partner in zip(data_list, partners):
+            info['audio_path'], info['logmel_path'] = sounds[partner]
+
+
+def swap_partners(categories: Sequence[str], seed: int) -> list[int]:
+    """For every clip another one whose sound it gets: a derangement, and each sound is used once.
+
+    The clips are shuffled, sorted by category, and the sounds rotated by the size of the largest
+    category. So the sound comes from another category for every clip, as long as no category holds
+    more than half of the clips; then for as many as possible.
+
+    Args:
+        categories (Sequence[str]): The category of each of at least 2 clips; all the same where the
+            benchmark has none.
+        seed (int): Seed of the shuffle.
+
+    Returns:
+        list[int]: Position of the clip whose sound each clip gets; never its own.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(categories)).tolist()
+    order = sorted(shuffled, key=lambda index: categories[index])
+    largest = max(Counter(categories).values())
+    shift = max(1, min(largest, len(order) - largest))
+    partners = [0] * len(order)
+    for position, index in enumerate(order):
+        partners[index] = order[(position + shift) % len(order)]
+    return partners
+
+
+def read_csv_rows(path: str, columns: Sequence[str], splits: Sequence[str]) -> list[dict[str, str]]:
+    """Read a csv file with a header by the names of its columns.
+
+    Args:
+        path (str): The file, UTF-8.
+        columns (Sequence[str]): Columns that must be there; ``split`` among them.
+        splits (Sequence[str]): Values that ``split`` may have.
+
+    Returns:
+        list[dict[str, str]]: One dict a row.
+
+    Raises:
+        ValueError: If a column is missing, a row is cut off, or a split is unknown; names the line.
+    """
+    with open(path, newline='', encoding='utf-8-sig') as file:
+        reader = csv.DictReader(file)
+        header = reader.fieldnames or []
+        missing = [column for column in columns if column not in header]
+        if missing:
+            raise ValueError(f'{path} has the columns {list(header)}, but lacks {missing}.')
+        rows = []
+        for row in reader:
+            for column in columns:
+                if not row[column]:
+                    raise ValueError(f'{path}, line {reader.line_num}: no value for "{column}".')
+            if row['split'] not in splits:
+                raise ValueError(
+                    f'{path}, line {reader.line_num}: unknown split "{row["split"]}", expected one '
+                    f'of {tuple(splits)}.'
+                )
+            rows.append(row)
+    return rows
+
+
+def _check_choice(name: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise ValueError(f'{name} is {value!r}, expected one of {tuple(allowed)}.')
+    return value

@@ -1,0 +1,228 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""The sound of a clip: a waveform, or stored log-mel examples.
+
+T frames are heard by T examples of VGGish, 0.975 s long and one every 0.96 s, so a clip of T frames
+needs ``0.975 + 0.96 * (T - 1)`` seconds: 15600 + 15360 * (T - 1) samples at 16 kHz, 77040 for the 5
+frames of AVSBench-object.
+"""
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmavs.registry import TRANSFORMS
+from mmavs.utils.audio_io import read_audio
+
+EXAMPLE_SECONDS = 0.975
+HOP_SECONDS = 0.96
+NUM_MEL_FRAMES, NUM_MEL_BANDS = 96, 64
+LOGMEL_OF_SILENCE = math.log(0.01)  # log-mel is ln(mel + 0.01): zeros would be a sound
+
+
+@TRANSFORMS.register_module()
+class LoadClipAudio(BaseTransform):
+    """Read the waveform of the whole clip from its WAV file.
+
+    Where the sound is shorter than the frames need, ``on_short`` decides. ``'repeat_last'`` does
+    what the official script does with the last log-mel example, on the waveform: the incomplete
+    rest behind the last complete example is dropped, and the waveform goes on with a period of 0.96
+    s. All complete examples stay as they are, and 94 of the 96 log-mel frames of each added example
+    equal those of the last; the two at the seam hear the end of one period and the start of the
+    next. A warning names the file.
+
+    Required keys: ``audio_path``, ``num_clip_frames``, ``audio_condition`` (optional: ``'silence'``
+    gives zeros as long as the real sound).
+
+    Added keys: ``audio`` ((1, S) or (2, S) float32 in [-1, 1]), ``sample_rate`` (Hz).
+
+    Args:
+        sample_rate (int): Rate in Hz that the audio encoder expects. Defaults to 16000.
+        mono (bool): True: one channel, the mean of all. False: two channels; a file with one has it
+            on both. Defaults to True.
+        on_short (str): ``'error'`` or ``'repeat_last'``. Defaults to ``'error'``.
+    """
+
+    def __init__(
+        self, sample_rate: int = 16000, mono: bool = True, on_short: str = 'error'
+    ) -> None:
+        if on_short not in ('error', 'repeat_last'):
+            raise ValueError(f"on_short is {on_short!r}, expected 'error' or 'repeat_last'.")
+        self.sample_rate = sample_rate
+        self.mono = mono
+        self.on_short = on_short
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Read the waveform.
+
+        Raises:
+            FileNotFoundError: If there is no WAV file.
+            ValueError: If it is broken, too short, or has more than two channels where two are
+                wanted.
+        """
+        path = results['audio_path']
+        if not Path(path).is_file():
+            raise FileNotFoundError(
+                f'There is no WAV file {path}. Extract it from the video (ffmpeg -i VIDEO -vn '
+                '-acodec pcm_s16le OUT.wav), or use the official log-mel features with '
+                'LoadClipLogMel (tools/dataset_converters/logmel_pkl2npy.py converts them).'
+            )
+        audio, _ = read_audio(path, self.sample_rate, self.mono)
+        if not self.mono:
+            audio = self._two_channels(audio, path)
+        needed = samples_needed(results['num_clip_frames'], self.sample_rate)
+        if audio.shape[1] < needed:
+            audio = self._lengthen(audio, needed, results)
+        if results.get('audio_condition') == 'silence':
+            audio = np.zeros_like(audio)
+        results['audio'] = audio
+        results['sample_rate'] = self.sample_rate
+        return results
+
+    def _two_channels(self, audio: np.ndarray, path: str) -> np.ndarray:
+        if len(audio) > 2:
+            raise ValueError(f'{path} has {len(audio)} channels; mono=False takes one or two.')
+        return audio if len(audio) == 2 else np.repeat(audio, 2, axis=0)
+
+    def _lengthen(self, audio: np.ndarray, needed: int, results: dict[str, Any]) -> np.ndarray:
+        rate, frames = self.sample_rate, results['num_clip_frames']
+        example = samples_needed(1, rate)
+        found = (
+            f'{results["audio_path"]} is too short: {audio.shape[1]} samples at {rate} Hz '
+            f'({audio.shape[1] / rate:.3f} s), the {frames} frames of the clip need {needed} '
+            f'({needed / rate:.3f} s).'
+        )
+        if audio.shape[1] < example:
+            raise ValueError(
+                f'{found} It does not even hold one example of {EXAMPLE_SECONDS} s that could be '
+                'repeated. Extract the sound again, or take the clip out of the csv.'
+            )
+        if self.on_short == 'error':
+            raise ValueError(
+                f"{found} Extract the sound again, or set on_short='repeat_last' in LoadClipAudio, "
+                'which repeats the last example as the official script does.'
+            )
+        warnings.warn(f'{found} Its last example is repeated.', stacklevel=2)
+        return repeat_last_example(audio, needed, example, round(HOP_SECONDS * rate))
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(sample_rate={self.sample_rate}, mono={self.mono}, '
+            f'on_short={self.on_short!r})'
+        )
+
+
+@TRANSFORMS.register_module()
+class LoadClipLogMel(BaseTransform):
+    """Read stored log-mel examples, those of the chosen frames.
+
+    Required keys: ``logmel_path`` (.npy of (T, C, 96, 64) float32, T = ``num_clip_frames``),
+    ``num_clip_frames``, ``frame_indices``, ``audio_condition`` (optional: ``'silence'`` gives the
+    log-mel of silence, ln 0.01).
+
+    Added keys: ``audio`` ((len(frame_indices), C, 96, 64) float32).
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Read the examples.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is no plain .npy file, or of another shape or type.
+        """
+        path, frames = results['logmel_path'], results['num_clip_frames']
+        if path is None or not Path(path).is_file():
+            raise FileNotFoundError(
+                f'There is no log-mel file {path}. Convert the official .pkl files with '
+                'tools/dataset_converters/logmel_pkl2npy.py, or use the WAV files with '
+                'LoadClipAudio.'
+            )
+        try:
+            logmel = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ValueError(
+                f'{path} is damaged or no plain .npy array: {error}. Convert it again.'
+            ) from error
+        tail = (NUM_MEL_FRAMES, NUM_MEL_BANDS)
+        shape = getattr(logmel, 'shape', None)
+        if shape is None or len(shape) != 4 or shape[0] != frames or shape[2:] != tail:
+            raise ValueError(
+                f'{path} holds an array of shape {shape}, expected (frames, channels, mel frames, '
+                f'mel bands) = ({frames}, C, {NUM_MEL_FRAMES}, {NUM_MEL_BANDS}).'
+            )
+        if logmel.dtype != np.float32 or not np.isfinite(logmel).all():
+            raise ValueError(f'{path} holds {logmel.dtype}, expected finite float32 values.')
+        logmel = logmel[results['frame_indices']]
+        if results.get('audio_condition') == 'silence':
+            logmel = np.full_like(logmel, LOGMEL_OF_SILENCE)
+        results['audio'] = logmel
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+@TRANSFORMS.register_module()
+class FlipStereo(BaseTransform):
+    """Swap left and right of two-channel audio where the frames are mirrored; mono stays as it is.
+
+    Put it behind the flip and the audio loader.
+
+    Required keys: ``audio``, ``flip`` and ``flip_direction`` (of ``RandomFlip`` in a
+    :class:`ClipBroadcaster`).
+
+    Modified keys: ``audio``.
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Swap the channels.
+
+        Raises:
+            ValueError: If there is no audio or no flip yet, or frames are flipped one by one.
+        """
+        missing = [key for key in ('audio', 'flip') if key not in results]
+        if missing:
+            raise ValueError(
+                f'FlipStereo found no {missing} in the results: put it behind the audio loader and '
+                'behind the ClipBroadcaster that holds RandomFlip.'
+            )
+        if isinstance(results['flip'], list):
+            raise ValueError(
+                'The frames of this clip are flipped one by one, so its sound has no one left '
+                'side. Set share_random_params=True in ClipBroadcaster, or drop FlipStereo.'
+            )
+        if results['flip'] and results['flip_direction'] in ('horizontal', 'diagonal'):
+            channel_axis = 0 if results['audio'].ndim == 2 else 1
+            results['audio'] = np.ascontiguousarray(np.flip(results['audio'], channel_axis))
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+def samples_needed(num_frames: int, sample_rate: int) -> int:
+    """Samples that the VGGish examples of ``num_frames`` frames cover at ``sample_rate`` Hz."""
+    return math.ceil(round((EXAMPLE_SECONDS + HOP_SECONDS * (num_frames - 1)) * sample_rate, 6))
+
+
+def repeat_last_example(audio: np.ndarray, length: int, example: int, hop: int) -> np.ndarray:
+    """Continue a waveform behind its last complete example with a period of one hop.
+
+    Args:
+        audio (np.ndarray): (C, S), S >= example.
+        length (int): Samples wanted.
+        example (int): Samples of one example.
+        hop (int): Samples from one example to the next.
+
+    Returns:
+        np.ndarray: (C, length).
+    """
+    complete = 1 + (audio.shape[1] - example) // hop
+    end = example + hop * (complete - 1)
+    source = np.arange(length)
+    behind = source >= end
+    source[behind] = end - hop + (source[behind] - end) % hop
+    return audio[:, source]

@@ -1,0 +1,121 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""Tiny data trees in the official layouts, each clip with a colour and a pitch of its own."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+SIZE = (24, 20)  # width, height
+
+
+def write_picture(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+def write_wave(path, seed, samples=80000, rate=16000, channels=1):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    waveform = np.random.default_rng(seed).uniform(-0.5, 0.5, (samples, channels))
+    soundfile.write(path, waveform, rate, subtype='PCM_16')
+
+
+def write_csv(path, header, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, 'w', newline='') as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def frame_of(seed, number):
+    """RGB frame: red is the clip, green the frame, blue the column."""
+    frame = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    frame[...] = np.array([200 + seed, 10 * number, 0])
+    frame[..., 2] = np.arange(SIZE[0])
+    return frame
+
+
+def mask_of(number):
+    """0/255 mask: the first ``number`` columns, all rows."""
+    mask = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    mask[:, :number] = 255
+    return mask
+
+
+def build_s4(root, clips=None):
+    """S4 tree; ``clips`` are (name, start, category, split)."""
+    clips = clips or [
+        ('-a_1', 0, 'dog', 'train'),
+        ('_b', 2, 'dog', 'train'),
+        ('c.d', 5, 'cat', 'train'),
+        ('e', 1, 'race_car', 'train'),
+        ('f', 0, 'dog', 'val'),
+        ('g', 0, 'cat', 'val'),
+        ('h', 0, 'cat', 'test'),
+    ]
+    root = Path(root)
+    write_csv(root / 's4_meta_data.csv', ('name', 'start', 'category', 'split'), clips)
+    for seed, (name, _, category, split) in enumerate(clips):
+        clip = Path(split, category, name)
+        for number in range(1, 6):
+            file = f'{name}_{number}.png'
+            write_picture(root / 's4_data/visual_frames' / clip / file, frame_of(seed, number))
+            if split != 'train' or number == 1:
+                write_picture(root / 's4_data/gt_masks' / clip / file, mask_of(number))
+        write_wave(root / 's4_data/audio_wav' / split / category / f'{name}.wav', seed)
+    return root
+
+
+def build_ms3(root, ids=(('x', 'train'), ('y', 'train'), ('z', 'test'))):
+    root = Path(root)
+    write_csv(root / 'ms3_meta_data.csv', ('video_id', 'split'), ids)
+    for seed, (clip, split) in enumerate(ids):
+        for number in range(1, 6):
+            write_picture(
+                root / 'ms3_data/visual_frames' / clip / f'{clip}.mp4_{number}.png',
+                frame_of(seed, number),
+            )
+            write_picture(
+                root / 'ms3_data/gt_masks' / split / clip / f'{clip}_{number}.png', mask_of(number)
+            )
+        write_wave(root / 'ms3_data/audio_wav' / split / f'{clip}.wav', seed)
+    return root
+
+
+@pytest.fixture
+def s4_root(tmp_path):
+    return build_s4(tmp_path / 'Single-source')
+
+
+@pytest.fixture
+def ms3_root(tmp_path):
+    return build_ms3(tmp_path / 'Multi-sources')
+
+
+@pytest.fixture
+def pipeline():
+    """The pipeline of the base configs, at 16x16."""
+    return [
+        dict(type='LoadClipFrames'),
+        dict(type='LoadClipMasks'),
+        dict(type='LoadClipAudio'),
+        dict(
+            type='ClipBroadcaster',
+            transforms=[dict(type='Resize', scale=(16, 16), backend='pillow')],
+        ),
+        dict(type='PackAVSInputs'),
+    ]
+
+
+@pytest.fixture
+def make():
+    """The functions that write the trees, for tests that need another one."""
+
+    class Make:
+        s4, ms3 = staticmethod(build_s4), staticmethod(build_ms3)
+        picture, wave = staticmethod(write_picture), staticmethod(write_wave)
+        csv, frame, mask = staticmethod(write_csv), staticmethod(frame_of), staticmethod(mask_of)
+
+    return Make

@@ -1,0 +1,92 @@
+# Copyright (c) mmavs developers. All rights reserved.
+import numpy as np
+import pytest
+from PIL import Image
+from toy_media import tone
+
+from mmavs.utils.audio_io import write_wav
+from mmavs.utils.errors import MediaError
+from mmavs.utils.frame_folder import FrameFolder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for k in range(1, 12):  # so that 10 and 11 come behind 9
+        Image.fromarray(np.full((20, 30, 3), 10 * k, np.uint8)).save(tmp_path / f'x_{k}.png')
+    write_wav(tmp_path / 'sound.wav', tone(11, 22050, channels=2), 22050)
+    (tmp_path / 'notes.txt').write_text('not a frame')
+    return tmp_path
+
+
+def test_frames_in_natural_order(folder):
+    reader = FrameFolder(folder)
+    frames = list(reader.iter_frames())
+    assert [int(f.image.mean()) for f in frames] == [10 * k for k in range(1, 12)]
+    assert [f.time for f in frames] == list(range(11))
+    info = reader.info
+    assert (info.width, info.height, info.fps, info.duration) == (30, 20, 1, 11)
+    assert (info.sample_rate, info.channels) == (22050, 2)
+    assert FrameFolder(folder, fps=25).info.duration == pytest.approx(11 / 25)
+
+
+def test_sound(folder):
+    reader = FrameFolder(folder)
+    sound = np.concatenate(list(reader.iter_audio(16000, 1)), 1)
+    assert sound.shape == (1, 11 * 16000)
+    np.testing.assert_allclose(
+        np.concatenate(list(reader.iter_audio()), 1), tone(11, 22050, channels=2), atol=1e-4
+    )
+
+
+def test_sound_elsewhere(folder, tmp_path):
+    other = tmp_path / 'elsewhere' / 'a.wav'
+    write_wav(other, tone(2, 8000), 8000)
+    assert FrameFolder(folder, audio=other).info.sample_rate == 8000
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no such folder'):
+        FrameFolder(tmp_path / 'missing')
+
+
+def test_no_frames(tmp_path):
+    write_wav(tmp_path / 'a.wav', tone(1, 16000), 16000)
+    with pytest.raises(MediaError, match='no frames'):
+        FrameFolder(tmp_path)
+
+
+def test_no_wav_or_several(folder):
+    write_wav(folder / 'second.wav', tone(1, 16000), 16000)
+    with pytest.raises(MediaError, match=r'found second\.wav, sound\.wav|sound\.wav, second\.wav'):
+        FrameFolder(folder)
+    (folder / 'second.wav').unlink()
+    (folder / 'sound.wav').unlink()
+    with pytest.raises(MediaError, match=r'found none.*--audio'):
+        FrameFolder(folder)
+    with pytest.raises(FileNotFoundError, match='no such WAV'):
+        FrameFolder(folder, audio=folder / 'sound.wav')
+
+
+def test_broken_wav(folder):
+    (folder / 'sound.wav').write_bytes(b'RIFF of no use')
+    with pytest.raises(MediaError, match=r'sound\.wav: the sound cannot be read'):
+        FrameFolder(folder)
+
+
+def test_frames_of_two_sizes(folder):
+    Image.fromarray(np.zeros((20, 31, 3), np.uint8)).save(folder / 'x_7.png')
+    with pytest.raises(MediaError, match=r'x_7\.png: is 31x20, x_1\.png is 30x20'):
+        FrameFolder(folder)
+
+
+def test_unreadable_frame(folder):
+    path = folder / 'x_4.png'
+    noise = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:400])  # the header is whole, the pixels are not
+    reader = FrameFolder(folder)
+    with pytest.raises(MediaError, match=r'x_4\.png: the frame cannot be read'):
+        list(reader.iter_frames())
+    path.write_bytes(b'no picture')
+    with pytest.raises(MediaError, match=r'x_4\.png: the frame cannot be read'):
+        FrameFolder(folder)
