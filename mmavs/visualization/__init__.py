@@ -1,1 +1,6 @@
 # Copyright (c) mmavs developers. All rights reserved.
+from .clip_figure import ClipFigure
+from .drawing import overlay_labels
+from .local_visualizer import AVSLocalVisualizer
+
+__all__ = ['AVSLocalVisualizer', 'ClipFigure', 'overlay_labels']

@@ -14,7 +14,7 @@ def blocks_of(wave, seed=0, count=40):
 
 @pytest.mark.parametrize(
     ('orig', 'new'),
-    [(44100, 16000), (48000, 16000), (8000, 16000), (44056, 16000), (192000, 44100)],
+    [(44100, 16000), (48000, 16000), (8000, 16000), (22050, 16000), (192000, 44100)],
 )
 def test_blocks_equal_the_whole(orig, new):
     wave = np.random.default_rng(1).standard_normal((2, int(orig * 4.37))).astype(np.float32)

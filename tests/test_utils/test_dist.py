@@ -6,7 +6,7 @@ import torch.distributed as torch_dist
 from mmengine.config import Config
 
 from mmavs.utils import dist
-from mmavs.utils.dist import setup_distributed
+from mmavs.utils.dist import setup_distributed, shutdown_distributed
 
 
 @pytest.fixture
@@ -18,11 +18,11 @@ def on_cpu(monkeypatch):
 def torchrun(monkeypatch, tmp_path):
     """One process, as torchrun would start it."""
     variables = {'RANK': '0', 'LOCAL_RANK': '0', 'WORLD_SIZE': '1'}
-    for name, value in {**variables, 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': '29619'}.items():
+    for name, value in {**variables, 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': '0'}.items():
         monkeypatch.setenv(name, value)
     yield
-    if torch_dist.is_initialized():
-        torch_dist.destroy_process_group()
+    shutdown_distributed()
+    assert not torch_dist.is_initialized()
 
 
 def test_without_launcher_nothing_changes(on_cpu):

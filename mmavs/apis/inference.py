@@ -1,0 +1,255 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""Build a model for inference, and segment one clip that is in memory or on disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+
+from mmavs.registry import DATASETS, MODELS
+from mmavs.structures import AVSDataSample
+from mmavs.utils.checkpoint import load_checkpoint_file
+
+from .hearing import prepare_audio
+
+SHOWN_KEYS = 3
+"""int: Keys of each kind that an error about a checkpoint lists."""
+
+
+class CheckpointMismatchError(ValueError):
+    """A checkpoint of another architecture than the config's."""
+
+
+def init_model(
+    config: str | Path | Config,
+    checkpoint: str | Path | None = None,
+    device: str = 'cpu',
+    cfg_options: dict | None = None,
+) -> nn.Module:
+    """Build the segmentor of a config for inference.
+
+    Nothing is downloaded: the config's pretrained backbones are not loaded, with or without a
+    checkpoint, which holds all weights.
+
+    Args:
+        config (str | Path | Config): Config file or object; the object is not changed.
+        checkpoint (str | Path, optional): Weights. Defaults to None: random weights.
+        device (str): Defaults to ``'cpu'``.
+        cfg_options (dict, optional): Settings that override the config's.
+
+    Returns:
+        nn.Module: In eval mode, with ``cfg`` and ``dataset_meta``.
+
+    Raises:
+        TypeError: If ``config`` is of another type.
+        FileNotFoundError: If a file does not exist.
+        CheckpointMismatchError: If the checkpoint does not fit the model, key by key.
+    """
+    if isinstance(config, (str, Path)):
+        config = Config.fromfile(config)
+    elif isinstance(config, Config):
+        config = config.copy()
+    else:
+        raise TypeError(f'config must be a path or a Config, got {type(config).__name__}.')
+    if cfg_options is not None:
+        config.merge_from_dict(cfg_options)
+    init_default_scope(config.get('default_scope', 'mmavs'))
+    model = MODELS.build(without_pretrained(config.model))
+    meta = {}
+    if checkpoint is not None:
+        loaded = load_checkpoint_file(checkpoint, map_location='cpu')
+        load_weights(model, loaded, str(checkpoint), config.filename or 'the given Config')
+        meta = loaded.get('meta') or {}
+    model.dataset_meta = meta.get('dataset_meta') or config_dataset_meta(config)
+    model.cfg = config
+    return model.to(device).eval()
+
+
+def inference_model(
+    model: nn.Module,
+    frames: np.ndarray | Sequence[np.ndarray] | Sequence[str | Path],
+    audio: str | Path | np.ndarray | Tensor,
+    sample_rate: int | None = None,
+) -> AVSDataSample:
+    """Segment one clip, by the test pipeline of the model's config.
+
+    Args:
+        model (nn.Module): From :func:`init_model`.
+        frames (ndarray | Sequence): T frames: (T, H, W, 3) uint8 RGB, a list of such (H, W, 3)
+            arrays, or a list of image paths.
+        audio (str | Path | ndarray | Tensor): Sound of the whole clip, frame t hearing second t as
+            in the benchmarks: an audio file, a waveform (C, S) or (S,) float in [-1, 1], or log-mel
+            examples (T, C, 96, 64).
+        sample_rate (int, optional): Of a waveform, in Hz. Defaults to that of the model's encoder.
+
+    Returns:
+        AVSDataSample: ``pred_sem_seg`` and, for binary tasks, ``pred_scores``, at the size of the
+        frames given.
+
+    Raises:
+        ValueError: If frames or sound have the wrong shape or type, or too few examples.
+    """
+    results = clip_results(frames, prepare_audio(model, audio, sample_rate))
+    if isinstance(audio, (str, Path)):
+        results['audio_path'] = str(audio)
+    if results['audio'].ndim == 2:
+        results['sample_rate'] = model.audio_encoder.frontend.sample_rate
+    load_frames = 'imgs' not in results
+    packed = inference_pipeline(model.cfg, load_frames)(results)
+    with torch.no_grad():
+        return model.test_step(pseudo_collate([packed]))[0]
+
+
+def clip_results(
+    frames: np.ndarray | Sequence[np.ndarray] | Sequence[str | Path], audio: np.ndarray
+) -> dict[str, Any]:
+    """What the transforms behind the loading ones expect of a clip.
+
+    Args:
+        frames (ndarray | Sequence): As in :func:`inference_model`.
+        audio (ndarray): (C, S) waveform or (T, C, 96, 64) log-mel.
+
+    Raises:
+        ValueError: If the frames are no RGB images of one size.
+    """
+    count = len(frames)
+    if not count:
+        raise ValueError('A clip needs at least one frame, got none.')
+    if audio.ndim == 4 and len(audio) != count:
+        raise ValueError(f'{count} frames need as many log-mel examples, got {len(audio)}.')
+    results: dict[str, Any] = dict(
+        clip_id='clip',
+        img_paths=[],
+        mask_paths=[None] * count,
+        audio=audio,
+        audio_path=None,
+        frame_indices=list(range(count)),
+        num_clip_frames=count,
+    )
+    if isinstance(frames[0], (str, Path)):
+        results['img_paths'] = [str(frame) for frame in frames]
+        return results
+    images = [np.asarray(frame) for frame in frames]
+    for image in images:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(
+                f'Frames are (H, W, 3) uint8 RGB, got {image.dtype} of shape {image.shape}.'
+            )
+        if image.shape != images[0].shape:
+            raise ValueError(
+                f'Frames of a clip have one size, got {images[0].shape} and {image.shape}.'
+            )
+    results.update(imgs=images, ori_shape=images[0].shape[:2], img_shape=images[0].shape[:2])
+    return results
+
+
+def inference_pipeline(config: Config, load_frames: bool) -> Compose:
+    """The config's test pipeline without what loads sound and masks.
+
+    Args:
+        config (Config): With ``test_dataloader``.
+        load_frames (bool): Whether frames are to be loaded from ``img_paths``; otherwise
+            ``imgs`` is given.
+
+    Raises:
+        ValueError: If the config has no test pipeline.
+    """
+    dataset = config.get('test_dataloader', {}).get('dataset', {})
+    while 'pipeline' not in dataset and 'dataset' in dataset:  # RepeatDataset and the like
+        dataset = dataset['dataset']
+    if 'pipeline' not in dataset:
+        raise ValueError(
+            f'{config.filename or "The config"} has no test_dataloader.dataset.pipeline, so it '
+            'does not say how a clip is prepared.'
+        )
+    kept = []
+    for transform in dataset['pipeline']:
+        name = (
+            transform['type'] if isinstance(transform['type'], str) else transform['type'].__name__
+        )
+        name = name.split('.')[-1]
+        if not name.startswith('Load') or (load_frames and name == 'LoadClipFrames'):
+            kept.append(transform)
+    return Compose(kept)
+
+
+def load_weights(model: nn.Module, checkpoint: dict, path: str, config_name: str) -> None:
+    """Load a checkpoint strictly.
+
+    Args:
+        model (nn.Module): Filled in place.
+        checkpoint (dict): With ``state_dict``, or the state dict itself.
+        path (str): Of the checkpoint, for the error.
+        config_name (str): For the error.
+
+    Raises:
+        CheckpointMismatchError: If keys are missing, unexpected or of another shape.
+    """
+    given = checkpoint.get('state_dict', checkpoint)
+    given = {key.removeprefix('module.'): value for key, value in given.items()}
+    try:
+        model.load_state_dict(given, strict=True)
+    except RuntimeError as error:
+        wanted = model.state_dict()
+        shapes = [
+            f'{key} {tuple(given[key].shape)} in the file, {tuple(wanted[key].shape)} in the model'
+            for key in wanted
+            if key in given and given[key].shape != wanted[key].shape
+        ]
+        raise CheckpointMismatchError(
+            f'{path} does not fit the model of {config_name}: '
+            + '; '.join(
+                (
+                    _count([key for key in wanted if key not in given], 'missing'),
+                    _count([key for key in given if key not in wanted], 'unexpected'),
+                    _count(shapes, 'of another shape'),
+                )
+            )
+            + '. Give the config that the checkpoint was trained with; official checkpoints are '
+            'converted by tools/model_converters/official2mmavs.py first.'
+        ) from error
+
+
+def config_dataset_meta(config: Config) -> dict:
+    """Classes and palette of the config's test data set."""
+    dataset = config.get('test_dataloader', {}).get('dataset', {})
+    kind = dataset.get('type')
+    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    return {**getattr(kind, 'METAINFO', {}), **(dataset.get('metainfo') or {})}
+
+
+def config_in_checkpoint(weights: str) -> Config:
+    """The config that a checkpoint of a Runner holds."""
+    checkpoint = load_checkpoint_file(weights)
+    text = (checkpoint.get('meta') or {}).get('cfg')
+    if not isinstance(text, str):
+        raise ValueError(f'{weights} holds no config: give the config file as well.')
+    return Config.fromstring(text, file_format='.py')
+
+
+def without_pretrained(config: Any) -> Any:
+    """A copy of a model config in which no part loads weights of its own."""
+    if isinstance(config, dict):
+        copy = type(config)()
+        for key, value in config.items():
+            if key == 'pretrained':
+                value = False if isinstance(value, bool) else None
+            copy[key] = without_pretrained(value)
+        if isinstance(copy.get('init_cfg'), dict) and copy['init_cfg'].get('type') == 'Pretrained':
+            copy['init_cfg'] = None
+        return copy
+    if isinstance(config, (list, tuple)):
+        return type(config)(without_pretrained(item) for item in config)
+    return config
+
+
+def _count(keys: Sequence[str], what: str) -> str:
+    shown = f' ({", ".join(keys[:SHOWN_KEYS])}{", ..." if len(keys) > SHOWN_KEYS else ""})'
+    return f'{len(keys)} {what}{shown if keys else ""}'

@@ -1,0 +1,173 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""Pixels only: masks over frames, text, spectrograms. All pictures are (H, W, 3) uint8 RGB."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from mmavs.structures import IGNORE_INDEX
+
+DYNAMIC_RANGE = 80.0
+"""float: Decibels from the loudest point of a spectrogram down to black."""
+
+LEAST_TEXT = 9
+"""int: Height in pixels below which text is cut rather than shrunk."""
+
+LOG_MEL_RANGE = (float(np.log(0.01)), 2.0)
+"""tuple[float]: Silence of VGGish's log-mel, and a value that loud speech reaches."""
+
+
+def overlay_labels(
+    image: np.ndarray,
+    labels: np.ndarray,
+    palette: Sequence[Sequence[int]],
+    opacity: float = 0.5,
+    outline: bool = True,
+) -> np.ndarray:
+    """Paint classes over a frame; the background (0) and unlabelled pixels (255) stay as they are.
+
+    Args:
+        image (ndarray): (H, W, 3) uint8 RGB.
+        labels (ndarray): (H, W) class indices.
+        palette (Sequence): RGB of each class.
+        opacity (float): 0: only the outline shows; 1: the frame is hidden. Defaults to 0.5.
+        outline (bool): Whether to draw the border of each class. Defaults to True.
+
+    Returns:
+        ndarray: A new picture.
+    """
+    painted = image.copy()
+    thickness = max(1, round(max(labels.shape) / 300))
+    for label in np.unique(labels):
+        if label in (0, IGNORE_INDEX):
+            continue
+        colour = np.array(palette[int(label)], dtype=np.float32)
+        region = labels == label
+        painted[region] = (image[region] * (1 - opacity) + colour * opacity + 0.5).astype(np.uint8)
+        if outline:
+            _draw_outline(painted, region, labels == 0, colour, thickness)
+    return painted
+
+
+def _draw_outline(
+    painted: np.ndarray, region: np.ndarray, free: np.ndarray, colour: np.ndarray, thickness: int
+) -> None:
+    """A line in full colour inside, a white one outside: seen on things of the same colour too."""
+    kernel = np.ones((2 * thickness + 1, 2 * thickness + 1), np.uint8)
+    filled = region.astype(np.uint8)
+    outside = cv2.dilate(filled, kernel).astype(bool) & free
+    # Beyond the picture counts as inside, so that masks at its edge stay open there.
+    inside = region & ~cv2.erode(filled, kernel).astype(bool)
+    painted[inside] = colour.astype(np.uint8)
+    painted[outside] = (painted[outside] * 0.3 + 255 * 0.7).astype(np.uint8)
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bilinear with antialiasing, to (width, height)."""
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+
+
+def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Nearest neighbour, to (width, height)."""
+    return cv2.resize(labels.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+
+
+def _fit(line: str, size: int, max_width: int) -> str:
+    if font(size).getlength(line) <= max_width:
+        return line
+    while line and font(size).getlength(line + '...') > max_width:
+        line = line[:-1]
+    return line + '...'
+
+
+@cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own scalable font: no font has to be installed."""
+    return ImageFont.load_default(size)
+
+
+def draw_text(
+    canvas: np.ndarray,
+    text: str,
+    position: tuple[float, float],
+    size: int,
+    anchor: str = 'mm',
+    colour: tuple[int, int, int] = (20, 20, 20),
+    backdrop: tuple[int, int, int] | None = None,
+    max_width: int | None = None,
+) -> None:
+    """Write one text (lines parted by newlines) into a picture.
+
+    Args:
+        canvas (ndarray): (H, W, 3) uint8, changed in place.
+        text (str): The text.
+        position (tuple[float]): x, y of the anchor.
+        size (int): Height of the font in pixels.
+        anchor (str): Pillow's text anchor. Defaults to ``'mm'``, the middle.
+        colour (tuple[int]): RGB. Defaults to almost black.
+        backdrop (tuple[int], optional): RGB of a box behind the text. Defaults to None.
+        max_width (int, optional): The font shrinks until the text fits, but not beyond reading;
+            then the text loses its end. Defaults to None.
+    """
+    image = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(image)
+    if max_width is not None:
+        while (
+            size > LEAST_TEXT and draw.multiline_textbbox((0, 0), text, font(size))[2] > max_width
+        ):
+            size -= 1
+        text = '\n'.join(_fit(line, size, max_width) for line in text.split('\n'))
+    box = draw.multiline_textbbox(position, text, font(size), anchor=anchor, align='center')
+    if backdrop is not None:
+        pad = max(2, size // 4)
+        draw.rectangle((box[0] - pad, box[1] - pad, box[2] + pad, box[3] + pad), fill=backdrop)
+    draw.multiline_text(position, text, colour, font(size), anchor=anchor, align='center')
+    canvas[:] = np.asarray(image)
+
+
+def spectrogram(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Magnitudes of a waveform over time and frequency, as the height of a colour map.
+
+    Args:
+        waveform (ndarray): (C, S) float; channels are averaged.
+        sample_rate (int): In Hz.
+
+    Returns:
+        ndarray: (F, n) float32 in [0, 1], 0 Hz in the last row, Nyquist in the first; column j is
+        the sound around 10 ms * j; 80 dB from black to white.
+    """
+    hop = max(1, sample_rate // 100)
+    length = 1 << (4 * hop - 1).bit_length()
+    mono = torch.as_tensor(np.ascontiguousarray(waveform), dtype=torch.float32).mean(0)
+    mono = torch.nn.functional.pad(mono, (length // 2, length // 2))
+    spectrum = torch.stft(
+        mono, length, hop, window=torch.hann_window(length), center=False, return_complex=True
+    )
+    level = 20 * torch.log10(spectrum.abs() + 1e-10)
+    top = max(float(level.max()), -40.0)  # near silence stays dark
+    return ((level - top) / DYNAMIC_RANGE + 1).clamp(0, 1).flip(0).numpy()
+
+
+def log_mel_levels(log_mel: np.ndarray) -> np.ndarray:
+    """VGGish's log-mel as the height of a colour map.
+
+    Args:
+        log_mel (ndarray): (..., C, time, mel); channels are averaged.
+
+    Returns:
+        ndarray: (..., mel, time) float32 in [0, 1], the lowest band in the last row.
+    """
+    low, high = LOG_MEL_RANGE
+    level = (np.asarray(log_mel, dtype=np.float32).mean(-3) - low) / (high - low)
+    return np.clip(level, 0, 1).swapaxes(-1, -2)[..., ::-1, :]
+
+
+def colour_levels(levels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Levels (h, w) in [0, 1] as a magma-coloured picture of (width, height)."""
+    grey = (np.ascontiguousarray(levels) * 255 + 0.5).astype(np.uint8)
+    grey = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
+    return cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_MAGMA), cv2.COLOR_BGR2RGB)
