@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -24,6 +25,11 @@ class MissingOpError(RuntimeError):
 
 class MMCVExtPlaceholder(ModuleType):
     """Stands in for ``mmcv._ext``: each public attribute raises when it is called."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        # mmengine looks for the extension with find_spec, which refuses a module without a spec.
+        self.__spec__ = ModuleSpec(name, loader=None)
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         if name.startswith('__'):

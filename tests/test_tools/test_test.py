@@ -1,0 +1,105 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""tools/test.py: every flag, text and lazy configs, and two processes on a CPU."""
+
+import json
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+TEST = 'tools/test.py'
+HOOK = ['--cfg-options', 'default_hooks.visualization.type=AVSVisualizationHook']
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """y = 2x + 1.5 where y = 2x + 1 is right: the error is 0.5."""
+    path = tmp_path / 'line.pth'
+    torch.save({'state_dict': {'weight': torch.tensor([2.0]), 'bias': torch.tensor([1.5])}}, path)
+    return path
+
+
+@pytest.mark.parametrize('kind', ['text', 'lazy'])
+def test_scores_go_to_out(kind, tools, toy_config, toy_lazy_config, checkpoint, tmp_path):
+    config = {'text': toy_config, 'lazy': toy_lazy_config}[kind]
+    out = tmp_path / 'new' / 'scores.json'
+    tools.run(TEST, config, checkpoint, '--work-dir', tmp_path, '--out', out)
+    assert json.loads(out.read_text()) == {'toy/error': pytest.approx(0.5), 'toy/count': 6}
+
+
+def test_predictions_go_to_dump(tools, toy_config, checkpoint, tmp_path):
+    dump = tmp_path / 'predictions.pkl'
+    tools.run(TEST, toy_config, checkpoint, '--work-dir', tmp_path, '--dump', dump)
+    written = pickle.loads(dump.read_bytes())  # our own file, from a moment ago
+    assert [float(item['y']) for item in written] == pytest.approx([-0.5, 0.3, 1.1, 1.9, 2.7, 3.5])
+
+
+@pytest.mark.parametrize('flag', ['--out', '--dump'])
+def test_files_of_another_kind(flag, tools, toy_config, checkpoint, capsys):
+    with pytest.raises(SystemExit):
+        tools.run(TEST, toy_config, checkpoint, flag, 'scores.txt')
+    assert f'{flag} expects a file that ends with' in capsys.readouterr().err
+
+
+def test_show_flags_reach_the_hook(tools, toy_config, checkpoint):
+    flags = ['--show', '--show-dir', 'pictures', '--interval', '3', '--wait-time', '1.5', *HOOK]
+    hook = tools.config(TEST, toy_config, checkpoint, *flags).default_hooks.visualization
+    assert (hook.draw, hook.show, hook.wait_time) == (True, True, 1.5)
+    assert (hook.test_out_dir, hook.interval) == ('pictures', 3)
+
+
+def test_without_show_the_hook_stays_as_it_was(tools, toy_config, checkpoint):
+    hook = tools.config(TEST, toy_config, checkpoint, *HOOK).default_hooks.visualization
+    assert dict(hook) == {'type': 'AVSVisualizationHook'}
+
+
+def test_show_without_a_hook(tools, toy_config, checkpoint):
+    with pytest.raises(SystemExit, match='need default_hooks.visualization'):
+        tools.run(TEST, toy_config, checkpoint, '--show-dir', 'pictures')
+
+
+def test_missing_checkpoint(tools, toy_config, tmp_path):
+    with pytest.raises(FileNotFoundError, match='no checkpoint at .*nothing.pth'):
+        tools.run(TEST, toy_config, tmp_path / 'nothing.pth', '--work-dir', tmp_path)
+
+
+def test_a_checkpoint_that_runs_code(tools, toy_config, tmp_path):
+    class RunsCode:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / 'the_code_ran'),)
+
+    torch.save({'state_dict': {}, 'extra': RunsCode()}, tmp_path / 'malicious.pth')
+    with pytest.raises(RuntimeError, match='malicious.pth was not loaded'):
+        tools.run(TEST, toy_config, tmp_path / 'malicious.pth', '--work-dir', tmp_path)
+    assert not (tmp_path / 'the_code_ran').exists()
+
+
+def test_two_processes_count_every_clip_once(root, toy_config, checkpoint, tmp_path):
+    """5 clips on 2 processes: the sampler pads to 6, the score must not."""
+    out = tmp_path / 'scores.json'
+    environment = {
+        **os.environ,
+        'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+        'PYTHONPATH': f'{root}:{toy_config.parent}',
+        'PORT': str(free_port()),
+        'OMP_NUM_THREADS': '1',
+        'CUDA_VISIBLE_DEVICES': '',
+    }
+    command = ['bash', 'tools/dist_test.sh', toy_config, checkpoint, '2', '--work-dir', tmp_path]
+    options = ['--out', str(out), '--cfg-options', 'test_dataloader.dataset.size=5']
+    result = subprocess.run(
+        [*map(str, command), *options], cwd=root, env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-9000:]
+    assert json.loads(out.read_text()) == {'toy/error': pytest.approx(0.5), 'toy/count': 5}
