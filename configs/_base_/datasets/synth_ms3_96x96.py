@@ -4,7 +4,14 @@
 dataset_type = 'AVSBenchMS3Dataset'
 data_root = 'data/synth_ms3/Multi-sources'
 
-pipeline = [
+train_pipeline = [
+    dict(type='LoadClipFrames'),
+    dict(type='LoadClipMasks'),
+    dict(type='LoadClipAudio', sample_rate=16000),
+    dict(type='ClipBroadcaster', transforms=[dict(type='RandomFlip', prob=0.5)]),
+    dict(type='PackAVSInputs'),
+]
+test_pipeline = [
     dict(type='LoadClipFrames'),
     dict(type='LoadClipMasks'),
     dict(type='LoadClipAudio', sample_rate=16000),
@@ -16,7 +23,7 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type=dataset_type, data_root=data_root, split='train', pipeline=pipeline),
+    dataset=dict(type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline),
 )
 val_dataloader = dict(
     batch_size=4,
@@ -24,7 +31,11 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type, data_root=data_root, split='val', pipeline=pipeline, test_mode=True
+        type=dataset_type,
+        data_root=data_root,
+        split='val',
+        pipeline=test_pipeline,
+        test_mode=True,
     ),
 )
 test_dataloader = dict(
@@ -33,7 +44,11 @@ test_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type, data_root=data_root, split='test', pipeline=pipeline, test_mode=True
+        type=dataset_type,
+        data_root=data_root,
+        split='test',
+        pipeline=test_pipeline,
+        test_mode=True,
     ),
 )
 

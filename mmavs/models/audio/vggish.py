@@ -4,6 +4,7 @@
 from typing import Any
 
 import torch
+from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from mmseg.utils import OptConfigType, OptMultiConfig
 from torch import Tensor, nn
@@ -45,6 +46,9 @@ class VGGish(BaseModule):
         channels (tuple[int]): Channels of the six convolutions.
             Defaults to (64, 128, 256, 256, 512, 512).
         fc_channels (tuple[int]): Channels of the FC layers. Defaults to (4096, 4096, 128).
+        norm_cfg (dict, optional): Norm after each convolution, for training from nothing: without
+            one the vectors of different sounds are nearly parallel at first. Official files do not
+            fit then. Defaults to None.
         init_cfg (dict, optional): Where the weights come from. Defaults to None.
     """
 
@@ -58,6 +62,7 @@ class VGGish(BaseModule):
         final_relu: bool = True,
         channels: tuple[int, ...] = (64, 128, 256, 256, 512, 512),
         fc_channels: tuple[int, ...] = (4096, 4096, 128),
+        norm_cfg: OptConfigType = None,
         init_cfg: OptMultiConfig = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -72,7 +77,7 @@ class VGGish(BaseModule):
         self.frozen = frozen
         self.in_channels = in_channels
         self.out = out
-        self.features = self._conv_layers(in_channels, channels)
+        self.features = self._conv_layers(in_channels, channels, norm_cfg)
         self.embeddings = None
         if with_fc:
             width = FC_GRID[0] * FC_GRID[1] * channels[-1]
@@ -83,13 +88,18 @@ class VGGish(BaseModule):
             self.eval()
 
     @staticmethod
-    def _conv_layers(in_channels: int, channels: tuple[int, ...]) -> nn.Sequential:
+    def _conv_layers(
+        in_channels: int, channels: tuple[int, ...], norm_cfg: OptConfigType
+    ) -> nn.Sequential:
         layers: list[nn.Module] = []
         widths = iter(channels)
         for num_convs in CONVS_PER_STAGE:
             for _ in range(num_convs):
                 width = next(widths)
-                layers += [nn.Conv2d(in_channels, width, 3, padding=1), nn.ReLU(inplace=True)]
+                layers.append(nn.Conv2d(in_channels, width, 3, padding=1))
+                if norm_cfg is not None:
+                    layers.append(build_norm_layer(norm_cfg, width)[1])
+                layers.append(nn.ReLU(inplace=True))
                 in_channels = width
             layers.append(nn.MaxPool2d(2, 2))
         return nn.Sequential(*layers)

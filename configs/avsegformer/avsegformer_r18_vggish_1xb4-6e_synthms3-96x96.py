@@ -5,18 +5,18 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# Nothing is pretrained here, so the learning rate is 50 times the official one, with warm-up.
+# Nothing is pretrained here, so the learning rate is 100 times the official one, with warm-up.
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.01),
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, end=50, by_epoch=False),
-    dict(type='PolyLR', power=0.9, eta_min=1e-5, end=12, convert_to_iter_based=True),
+    dict(type='PolyLR', power=0.9, eta_min=1e-5, end=6, convert_to_iter_based=True),
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=3)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=6, val_interval=2)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-default_hooks = dict(checkpoint=dict(interval=3), logger=dict(interval=20))
+default_hooks = dict(checkpoint=dict(interval=2), logger=dict(interval=20))
 auto_scale_lr = dict(enable=False, base_batch_size=4)
