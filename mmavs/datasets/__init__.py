@@ -11,6 +11,7 @@ from .transforms import (
     LoadClipLogMel,
     LoadClipMasks,
     PackAVSInputs,
+    RandomClipFrames,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     'LoadClipLogMel',
     'LoadClipMasks',
     'PackAVSInputs',
+    'RandomClipFrames',
 ]

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = 'configs/avsegformer/avsegformer_r18_vggish_1xb4-6e_synthms3-96x96.py'
+CONFIG = 'configs/avsegformer/avsegformer_r18_vggish_1xb16-24e_synthms3-96x96.py'
 MARGIN = 20.0
 """float: Percent of mIoU by which the model must beat the audio-blind ceiling."""
 

@@ -5,6 +5,7 @@ dataset_type = 'AVSBenchMS3Dataset'
 data_root = 'data/synth_ms3/Multi-sources'
 
 train_pipeline = [
+    dict(type='RandomClipFrames', num_frames=1),
     dict(type='LoadClipFrames'),
     dict(type='LoadClipMasks'),
     dict(type='LoadClipAudio', sample_rate=16000),
@@ -19,7 +20,7 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=16,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),

@@ -3,6 +3,7 @@ from .audio import FlipStereo, LoadClipAudio, LoadClipLogMel
 from .clip import ClipBroadcaster, ClipPhotoMetricDistortion
 from .formatting import PackAVSInputs
 from .loading import LoadClipFrames, LoadClipMasks
+from .sampling import RandomClipFrames
 
 __all__ = [
     'ClipBroadcaster',
@@ -13,4 +14,5 @@ __all__ = [
     'LoadClipLogMel',
     'LoadClipMasks',
     'PackAVSInputs',
+    'RandomClipFrames',
 ]

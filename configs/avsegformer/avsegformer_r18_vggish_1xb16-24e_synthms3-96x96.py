@@ -13,10 +13,10 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, end=50, by_epoch=False),
-    dict(type='PolyLR', power=0.9, eta_min=1e-5, end=6, convert_to_iter_based=True),
+    dict(type='PolyLR', power=0.9, eta_min=1e-5, end=24, convert_to_iter_based=True),
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=6, val_interval=2)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=6)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-default_hooks = dict(checkpoint=dict(interval=2), logger=dict(interval=20))
-auto_scale_lr = dict(enable=False, base_batch_size=4)
+default_hooks = dict(checkpoint=dict(interval=6), logger=dict(interval=20))
+auto_scale_lr = dict(enable=False, base_batch_size=16)
