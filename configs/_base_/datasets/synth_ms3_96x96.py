@@ -9,13 +9,23 @@ train_pipeline = [
     dict(type='LoadClipFrames'),
     dict(type='LoadClipMasks'),
     dict(type='LoadClipAudio', sample_rate=16000),
-    dict(type='ClipBroadcaster', transforms=[dict(type='RandomFlip', prob=0.5)]),
+    dict(
+        type='ClipBroadcaster',
+        transforms=[
+            dict(type='Resize', scale=(96, 96), backend='pillow'),
+            dict(type='RandomFlip', prob=0.5),
+        ],
+    ),
     dict(type='PackAVSInputs'),
 ]
 test_pipeline = [
     dict(type='LoadClipFrames'),
     dict(type='LoadClipMasks'),
     dict(type='LoadClipAudio', sample_rate=16000),
+    dict(
+        type='ClipBroadcaster',
+        transforms=[dict(type='Resize', scale=(96, 96), backend='pillow')],
+    ),
     dict(type='PackAVSInputs'),
 ]
 
