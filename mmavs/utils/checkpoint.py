@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -144,12 +145,26 @@ def _make_safe(loader: Callable) -> Callable:
 
     @functools.wraps(loader)
     def safe_loader(filename: str, *args: Any, **kwargs: Any) -> Any:
-        if unsafe_load_allowed():
-            return loader(filename, *args, **kwargs)
-        with _safe_loading(filename), _forced_weights_only():
-            return loader(filename, *args, **kwargs)
+        with _explained_download(filename):
+            if unsafe_load_allowed():
+                return loader(filename, *args, **kwargs)
+            with _safe_loading(filename), _forced_weights_only():
+                return loader(filename, *args, **kwargs)
 
     return safe_loader
+
+
+@contextmanager
+def _explained_download(source: str) -> Iterator[None]:
+    try:
+        yield
+    except URLError as error:
+        raise ConnectionError(
+            f'{source} could not be downloaded ({error.reason}). Get the file where there is a '
+            'network and name it instead of the URL, e.g. --cfg-options '
+            'model.backbone.init_cfg.checkpoint=/path/to/file.pth; or train that part from nothing '
+            'with model.backbone.init_cfg=None.'
+        ) from error
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from mmavs.registry import MODELS
 from mmavs.testing.goldens import fill_inputs, golden_error, load_golden, official_state_dict
 
 TOLERANCE = 1e-4
-MODEL_CONFIGS = 'configs/_base_/models'
+CONFIGS = 'configs/avsegformer'
 
 
 def official_parts(model, frames, audio):
@@ -38,13 +38,13 @@ def official_parts(model, frames, audio):
 @pytest.mark.parametrize(
     ('case', 'config'),
     [
-        ('avsegformer_r50_s4', 'avsegformer_r50.py'),
-        ('avsegformer_pvt_s4', 'avsegformer_pvt-v2-b5.py'),
+        ('avsegformer_r50_s4', 'avsegformer_r50_vggish_1xb2-30e_s4-512x512.py'),
+        ('avsegformer_pvt_s4', 'avsegformer_pvt-v2-b5_vggish_1xb2-30e_s4-512x512.py'),
     ],
 )
 def test_whole_model_equals_official(case, config, root):
     arrays, manifest = load_golden(case)
-    model = MODELS.build(Config.fromfile(root / MODEL_CONFIGS / config).model).eval()
+    model = MODELS.build(Config.fromfile(root / CONFIGS / config).model).eval()
     conversion = CONVERTERS['avsegformer'](official_state_dict(manifest['state_dict']))
     model.load_state_dict(conversion.state_dict, strict=True)
     assert len(conversion.renamed) + len(conversion.dropped) == len(manifest['state_dict'])

@@ -203,3 +203,12 @@ def test_installing_twice_changes_nothing():
     before = dict(CheckpointLoader._schemes)
     install_safe_loading()
     assert CheckpointLoader._schemes == before
+
+
+def test_failed_download_says_what_to_do():
+    """Port 9 of this machine answers nothing."""
+    url = 'http://127.0.0.1:9/resnet50.pth'
+    with pytest.raises(
+        ConnectionError, match=rf'{url} could not be downloaded.*init_cfg\.checkpoint='
+    ):
+        CheckpointLoader.load_checkpoint(url, map_location='cpu')
