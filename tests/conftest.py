@@ -1,4 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,3 +11,11 @@ import mmavs  # noqa: F401  puts the placeholder of mmcv._ext in place before mm
 def root():
     """The root of the checkout."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def free_port():
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]

@@ -52,6 +52,11 @@ def workplace(tmp_path_factory):
         for transform in loader.dataset.pipeline:
             if transform.type == 'ClipBroadcaster':
                 transform.transforms[0].scale = (SIZE, SIZE)
+    # Random augmentation in a worker that lives through all epochs, as in real training.
+    config.train_dataloader.update(num_workers=1, persistent_workers=True)
+    for transform in config.train_dataloader.dataset.pipeline:
+        if transform.type == 'ClipBroadcaster':
+            transform.transforms.append(dict(type='RandomFlip', prob=0.5))
     config.optim_wrapper.optimizer.lr = 1e-3
     config.train_cfg.max_epochs = 3
     config.custom_hooks[0].epochs = 1
@@ -112,11 +117,13 @@ def test_video_is_segmented(workplace, checkpoint):
     assert len(list(out.rglob('*.png'))) == 3
 
 
-def test_two_processes_train(workplace):
+def test_two_processes_train(workplace, free_port):
     """torchrun with gloo, through the freezing schedule, every parameter with a gradient."""
     work_dir = workplace / 'distributed'
     script = ROOT / 'tools' / 'dist_train.sh'
-    environment = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='-1', PORT='29517')
+    environment = dict(
+        os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='-1', PORT=str(free_port)
+    )
     environment['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{environment["PATH"]}'
     result = subprocess.run(
         ['bash', script, workplace / 'config.py', '2', '--work-dir', work_dir]

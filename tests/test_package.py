@@ -127,16 +127,36 @@ def test_versions_agree(root):
     assert f'\nversion: {mmavs.__version__}\n' in citation
 
 
-def test_the_pins_meet_what_the_package_asks_for(root):
+@pytest.mark.parametrize('python', ['3.10', '3.11', '3.12', '3.13'])
+def test_the_pins_meet_what_the_package_asks_for(root, python):
     from packaging.requirements import Requirement
 
     def read(name):
         lines = (root / 'requirements' / f'{name}.txt').read_text().splitlines()
-        return [Requirement(line) for line in lines if line and not line.startswith('#')]
+        items = [Requirement(line) for line in lines if line and not line.startswith('#')]
+        # The newest patch release: a marker may compare either variable.
+        versions = {'python_version': python, 'python_full_version': f'{python}.99'}
+        return [item for item in items if not item.marker or item.marker.evaluate(versions)]
 
-    pinned = {item.name: next(iter(item.specifier)).version for item in read('pinned')}
+    pins = read('pinned')
+    assert len({item.name for item in pins}) == len(pins), 'one pin a package'
+    pinned = {}
+    for item in pins:
+        (specifier,) = item.specifier
+        assert specifier.operator == '==', item
+        pinned[item.name] = specifier.version
     for requirement in [*read('runtime'), *read('mminstall')]:
+        assert requirement.name in pinned, f'{requirement} has no pin for Python {python}'
         assert requirement.specifier.contains(pinned[requirement.name]), requirement
+
+
+def test_the_supported_pythons_are_said_alike(root):
+    script = (root / 'tools' / 'setup_env.sh').read_text()
+    assert '(3, 10) <= sys.version_info[:2] <= (3, 13)' in script
+    assert "python_requires='>=3.10'" in (root / 'setup.py').read_text()
+    assert 'target-version = "py310"' in (root / 'pyproject.toml').read_text()
+    for name in ('README.md', 'docs/en/install.md'):
+        assert 'Python 3.10 to 3.13' in (root / name).read_text(), name
 
 
 def test_importing_mmavs_sets_up_mmengine():

@@ -5,7 +5,7 @@ set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 log="${MMAVS_SETUP_LOG:-$root/work_dirs/setup_env.log}"
-need_mb=7000
+need_mb=6000
 active=false
 tests=false
 with_ops=false
@@ -119,10 +119,13 @@ make_venv() {
     logged "making $venv" "$base" -m venv ${clear[@]+"${clear[@]}"} "$venv"
 }
 
-# Fill the array `installer` with the command that installs packages into $python.
+# Fill the array `installer` with the command that installs packages into $python, `remover` with
+# the one that removes them, and `deps` with what goes along for opencv-python: see mend_cv2.
 choose_installer() {
     local uv config value
     installer=("$python" -m pip install --no-compile --disable-pip-version-check)
+    remover=("$python" -m pip uninstall -y --disable-pip-version-check)
+    deps=("${headless/-headless/}")
     [[ ${MMAVS_INSTALLER:-uv} == pip ]] && return
     [[ ${MMAVS_INSTALLER:-uv} == uv ]] || fail "MMAVS_INSTALLER is '$MMAVS_INSTALLER': expected uv or pip"
     uv=$(command -v uv || true)
@@ -134,6 +137,8 @@ choose_installer() {
         fi
     fi
     installer=("$uv" pip install --python "$python" --no-progress --index-strategy unsafe-best-match)
+    remover=("$uv" pip uninstall --python "$python")
+    deps=(--overrides "$root/requirements/overrides.txt")
     config=$("$python" -m pip config list 2>>"$log" || true)
     pip_setting() { sed -n "s/^[^.]*\.$1='\(.*\)'\$/\1/p" <<<"$config" | tr ' ' '\n' | sort -u; }
     for value in $(pip_setting index-url | head -n 1); do installer+=(--index-url "$value"); done
@@ -146,6 +151,14 @@ choose_installer() {
     done
     for value in $(pip_setting cert | head -n 1); do export SSL_CERT_FILE="${SSL_CERT_FILE:-$value}"; done
     export UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-180}"
+}
+
+# opencv-python and opencv-python-headless write the same folder cv2/, and only the latter imports
+# without libGL.so.1. uv leaves the former out; pip cannot, and other environments may have it.
+mend_cv2() {
+    say "making cv2 that of $headless alone"
+    logged 'removing the other builds of OpenCV' "${remover[@]}" opencv-python opencv-contrib-python
+    logged "installing $headless" "${installer[@]}" --no-deps --force-reinstall "$headless"
 }
 
 compile_ops() {
@@ -185,6 +198,7 @@ fi
 say "environment: $("$python" -c 'import sys; print(sys.prefix)') ($("$python" -V))"
 
 checks=()
+headless=$(grep '^opencv-python-headless==' "$root/requirements/pinned.txt")
 requirements=(-r "$root/requirements/pinned.txt")
 if $tests; then
     checks+=(--tests)
@@ -200,11 +214,13 @@ fi
 say 'missing:'
 paste -sd';' <<<"$missing" | sed 's/;/; /g' | fold -s -w 90 | sed 's/^/    /'
 choose_installer
-if grep -qvE '^(mmavs|mmcv operators)' <<<"$missing"; then
+if grep -qvE '^(mmavs|cv2|mmcv operators)' <<<"$missing"; then
     if grep -q '^torch==' <<<"$missing"; then check_disk "$("$python" -c 'import sys; print(sys.prefix)')"; fi
     say "installing with $(basename "${installer[0]}")"
-    logged 'installing the packages' "${installer[@]}" "${requirements[@]}"
+    logged 'installing the packages' "${installer[@]}" "${requirements[@]}" "${deps[@]}"
 fi
+missing=$(unmet) || true
+if grep -q '^cv2' <<<"$missing"; then mend_cv2; fi
 if grep -q '^mmavs' <<<"$missing"; then
     say "installing mmavs from $root, editable"
     logged 'installing mmavs' "${installer[@]}" --no-deps --no-build-isolation -e "$root"

@@ -7,15 +7,18 @@ There is no ``--tta``: no method of mmavs has a model for test-time augmentation
 import argparse
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import mmengine
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 
 from mmavs.registry import RUNNERS
+from mmavs.utils.checkpoint import UnsafeCheckpointError
 from mmavs.utils.dist import setup_distributed, shutdown_distributed
+from mmavs.utils.weights import load_weights
 
 
 def parse_args() -> argparse.Namespace:
@@ -99,11 +102,34 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
-    cfg.load_from = args.checkpoint
+    cfg.load_from = None  # the Runner would load what fits and leave the rest random
     cfg.resume = False
     if args.show or args.show_dir is not None:
         enable_visualization(cfg, args)
     return cfg
+
+
+def load_strictly(runner: Runner, checkpoint: str, config_name: str) -> None:
+    """Fill the model of a runner with a checkpoint, all of it or nothing.
+
+    Args:
+        runner (Runner): It will load nothing else afterwards.
+        checkpoint (str): File or URL, as the Runner takes it.
+        config_name (str): For the error.
+
+    Raises:
+        CheckpointMismatchError: If the checkpoint does not fit the model, key by key.
+    """
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    load_weights(runner.model, loaded, checkpoint, config_name)
+    runner._has_loaded = True
+    runner.logger.info(f'Load checkpoint from {checkpoint}')
+
+
+def fail(error: Exception) -> NoReturn:
+    """End with the error in one line."""
+    shutdown_distributed()
+    raise SystemExit(f'tools/test.py: {" ".join(str(error).split())}') from error
 
 
 def main() -> None:
@@ -113,8 +139,12 @@ def main() -> None:
         cfg = build_config(args)
         setup_distributed(cfg)
     except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'tools/test.py: {error}') from error
+        fail(error)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    try:
+        load_strictly(runner, args.checkpoint, args.config)
+    except (OSError, ValueError, UnsafeCheckpointError) as error:
+        fail(error)
     if args.dump is not None:
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.dump))
     scores = runner.test()

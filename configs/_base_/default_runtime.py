@@ -17,7 +17,7 @@ default_hooks = dict(
         type='CheckpointHook', interval=1, max_keep_ckpts=2, save_best='avs/mIoU', rule='greater'
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    # A resumed run draws the same dropout masks as an uninterrupted one.
+    # A resumed run draws the same dropout masks and augmentations as an uninterrupted one.
     iteration_seed=dict(type='IterationSeedHook'),
     visualization=dict(type='AVSVisualizationHook'),
 )

@@ -18,3 +18,5 @@ model = dict(
     ),
     decode_head=dict(pixel_decoder=dict(in_channels=(64, 128, 320, 512))),
 )
+# No batch norms here, so nothing is lost with the frames that have no mask.
+train_dataloader = dict(dataset=dict(frames='annotated'))

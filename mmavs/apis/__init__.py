@@ -1,5 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
+from mmavs.utils.weights import CheckpointMismatchError
+
 from .avs_inferencer import AVSInferencer
-from .inference import CheckpointMismatchError, inference_model, init_model
+from .inference import inference_model, init_model
 
 __all__ = ['AVSInferencer', 'CheckpointMismatchError', 'inference_model', 'init_model']

@@ -18,10 +18,13 @@ from mmavs.utils.progress import progress_bar
 from mmavs.visualization import AVSLocalVisualizer
 
 from .clip_stream import Clip, MediaReader, estimate_samples, iter_clips, open_media
+from .embedded_config import config_in_checkpoint
 from .folder_run import output_folders, segment_to_folder
 from .hearing import audio_frontend, windows_to_log_mel
-from .inference import clip_results, config_in_checkpoint, inference_pipeline, init_model
-from .records import apply_threshold, drop_padding, frame_records
+from .inference import clip_results, inference_pipeline, init_model
+from .model_zoo import zoo_model
+from .options import check_options
+from .records import apply_threshold, clip_metainfo, drop_padding, frame_records
 
 
 @INFERENCERS.register_module()
@@ -111,6 +114,7 @@ class AVSInferencer(BaseInferencer):
             ValueError: If an argument is wrong; MediaError if an input is.
         """
         options = self._dispatch_kwargs(**kwargs)
+        check_options(batch_size, **options[0], opacity=options[2].get('opacity', 0.5))
         paths = self._inputs_to_list(inputs)
         outputs: dict[str, list] = dict(predictions=[], visualization=[])
         for path, folder in zip(paths, output_folders(paths, out_dir)):
@@ -227,7 +231,7 @@ class AVSInferencer(BaseInferencer):
         Args:
             preds (list[AVSDataSample]): Predictions.
             visualization (list[ndarray]): Not used.
-            return_datasamples (bool): Whether to return them as they are.
+            return_datasamples (bool): Whether to return them, in the memory of the CPU.
             threshold (float, optional): Of the score of a pixel. Defaults to the model's.
 
         Returns:
@@ -237,7 +241,7 @@ class AVSInferencer(BaseInferencer):
             for pred in preds:
                 apply_threshold(pred, threshold)
         if return_datasamples:
-            return preds
+            return [pred.cpu() for pred in preds]
         return [record for pred in preds for record in frame_records(pred)]
 
     def _to_memory(
@@ -264,14 +268,7 @@ class AVSInferencer(BaseInferencer):
         results = clip_results(clip.images, windows_to_log_mel(self.model, clip.windows))
         results['clip_id'] = f'{Path(source).stem}_{clip.times[0]:.2f}s'
         packed = self.pipeline(results)
-        packed['data_samples'].set_metainfo(
-            dict(
-                source=source,
-                frame_numbers=list(range(clip.index, clip.index + len(clip.images))),
-                frame_times=clip.times,
-                heard_from=clip.heard_from,
-            )
-        )
+        packed['data_samples'].set_metainfo(clip_metainfo(source, clip))
         return packed
 
     def _init_model(
@@ -279,8 +276,8 @@ class AVSInferencer(BaseInferencer):
     ) -> nn.Module:
         if not cfg:
             cfg.update(config_in_checkpoint(weights)._cfg_dict)
-        config = cfg if isinstance(cfg, Config) else Config(cfg)
-        return init_model(config, weights, device, self.cfg_options)
+        cfg = cfg if isinstance(cfg, Config) else Config(cfg)
+        return init_model(cfg, weights, device, self.cfg_options)
 
     def _init_pipeline(self, cfg: Config | ConfigDict) -> Any:
         return inference_pipeline(self.model.cfg, load_frames=False)
@@ -294,6 +291,9 @@ class AVSInferencer(BaseInferencer):
         visualizer = AVSLocalVisualizer(name=f'inferencer-{id(self)}')
         visualizer.dataset_meta = self.model.dataset_meta
         return visualizer
+
+    def _load_model_from_metafile(self, model: str) -> tuple[Config, str]:
+        return zoo_model(model, self.scope, self.weights)
 
     def _inputs_to_list(self, inputs: str | Path | Sequence[str | Path]) -> list[str]:
         """A folder is one input (frames), not a list of its files."""

@@ -1,5 +1,13 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""Media of any length as a stream of clips: which frame, and which sound belongs to it."""
+"""Media of any length as a stream of clips: which frame, and which sound belongs to it.
+
+Sound that ends before its pictures is not lengthened here, unlike in the benchmarks' pipelines
+(``on_short`` of :class:`LoadClipAudio`): there a clip must fill a fixed number of examples, here
+every frame has a window of its own. A window that sticks out at the end is moved back until it lies
+inside, so 4.8 s of sound under 5 frames move the last window from 3.84 s to 3.825 s; a frame that
+lies wholly behind the end hears silence, for repeated sound would show objects sounding that do
+not. Where windows really begin is recorded (``Clip.heard_from``).
+"""
 
 import itertools
 import math
@@ -13,11 +21,9 @@ import numpy as np
 
 from mmavs.utils.audio_stream import AudioWindows
 from mmavs.utils.errors import MediaError
-from mmavs.utils.frame_folder import FRAME_POSITION, FrameFolder
+from mmavs.utils.frame_folder import FrameFolder
+from mmavs.utils.timing import EXAMPLE_STEP, FRAME_POSITION
 from mmavs.utils.video_reader import MediaInfo, TimedFrame, VideoReader
-
-EXAMPLE_STEP = 0.96
-"""float: Seconds from one log-mel example of a clip to the next (vggish.md, section 1)."""
 
 
 class MediaReader(Protocol):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmavs.utils.audio_io import read_audio, resample
-from mmavs.utils.audio_stream import set_channels
+from mmavs.utils.audio_stream import check_channels, set_channels
 
 
 def prepare_audio(
@@ -23,8 +23,14 @@ def prepare_audio(
 
     Returns:
         ndarray: (C, S) waveform or (T, C, 96, 64) log-mel, float32.
+
+    Raises:
+        ValueError: If the sound has another shape or type, or more than two channels where the
+            encoder hears two.
     """
+    source = 'The sound'
     if isinstance(audio, (str, Path)):
+        source = str(audio)
         audio, sample_rate = read_audio(audio, sample_rate=None, mono=False)
     audio = np.asarray(audio)
     if not np.issubdtype(audio.dtype, np.floating):
@@ -42,6 +48,7 @@ def prepare_audio(
             f'{audio.shape}.'
         )
     frontend, channels = audio_frontend(model), model.audio_encoder.in_channels
+    check_channels(source, len(audio), channels)
     audio = set_channels(audio, channels)
     return resample(audio, sample_rate or frontend.sample_rate, frontend.sample_rate)
 

@@ -13,18 +13,13 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
+from mmavs.datasets.transforms.audio import fit_clip
 from mmavs.registry import DATASETS, MODELS
 from mmavs.structures import AVSDataSample
 from mmavs.utils.checkpoint import load_checkpoint_file
+from mmavs.utils.weights import load_weights
 
 from .hearing import prepare_audio
-
-SHOWN_KEYS = 3
-"""int: Keys of each kind that an error about a checkpoint lists."""
-
-
-class CheckpointMismatchError(ValueError):
-    """A checkpoint of another architecture than the config's."""
 
 
 def init_model(
@@ -86,7 +81,8 @@ def inference_model(
             arrays, or a list of image paths.
         audio (str | Path | ndarray | Tensor): Sound of the whole clip, frame t hearing second t as
             in the benchmarks: an audio file, a waveform (C, S) or (S,) float in [-1, 1], or log-mel
-            examples (T, C, 96, 64).
+            examples (T, C, 96, 64). A waveform too short for the frames is treated as
+            ``on_short`` of ``LoadClipAudio`` in the config's test pipeline says.
         sample_rate (int, optional): Of a waveform, in Hz. Defaults to that of the model's encoder.
 
     Returns:
@@ -94,13 +90,24 @@ def inference_model(
         frames given.
 
     Raises:
-        ValueError: If frames or sound have the wrong shape or type, or too few examples.
+        ValueError: If frames or sound have the wrong shape or type, or the sound is too short.
     """
     results = clip_results(frames, prepare_audio(model, audio, sample_rate))
     if isinstance(audio, (str, Path)):
         results['audio_path'] = str(audio)
     if results['audio'].ndim == 2:
-        results['sample_rate'] = model.audio_encoder.frontend.sample_rate
+        rate = results['sample_rate'] = model.audio_encoder.frontend.sample_rate
+        loaders = [
+            step for step in pipeline_of_test(model.cfg) if transform_name(step) == 'LoadClipAudio'
+        ]
+        if loaders:
+            results['audio'] = fit_clip(
+                results['audio'],
+                results['num_clip_frames'],
+                rate,
+                loaders[0].get('on_short', 'error'),
+                results['audio_path'] or 'The sound',
+            )
     load_frames = 'imgs' not in results
     packed = inference_pipeline(model.cfg, load_frames)(results)
     with torch.no_grad():
@@ -161,6 +168,20 @@ def inference_pipeline(config: Config, load_frames: bool) -> Compose:
     Raises:
         ValueError: If the config has no test pipeline.
     """
+    kept = []
+    for transform in pipeline_of_test(config):
+        name = transform_name(transform)
+        if not name.startswith('Load') or (load_frames and name == 'LoadClipFrames'):
+            kept.append(transform)
+    return Compose(kept)
+
+
+def pipeline_of_test(config: Config) -> list[dict]:
+    """Configs of the transforms of the config's test pipeline.
+
+    Raises:
+        ValueError: If the config has no test pipeline.
+    """
     dataset = config.get('test_dataloader', {}).get('dataset', {})
     while 'pipeline' not in dataset and 'dataset' in dataset:  # RepeatDataset and the like
         dataset = dataset['dataset']
@@ -169,52 +190,13 @@ def inference_pipeline(config: Config, load_frames: bool) -> Compose:
             f'{config.filename or "The config"} has no test_dataloader.dataset.pipeline, so it '
             'does not say how a clip is prepared.'
         )
-    kept = []
-    for transform in dataset['pipeline']:
-        name = (
-            transform['type'] if isinstance(transform['type'], str) else transform['type'].__name__
-        )
-        name = name.split('.')[-1]
-        if not name.startswith('Load') or (load_frames and name == 'LoadClipFrames'):
-            kept.append(transform)
-    return Compose(kept)
+    return list(dataset['pipeline'])
 
 
-def load_weights(model: nn.Module, checkpoint: dict, path: str, config_name: str) -> None:
-    """Load a checkpoint strictly.
-
-    Args:
-        model (nn.Module): Filled in place.
-        checkpoint (dict): With ``state_dict``, or the state dict itself.
-        path (str): Of the checkpoint, for the error.
-        config_name (str): For the error.
-
-    Raises:
-        CheckpointMismatchError: If keys are missing, unexpected or of another shape.
-    """
-    given = checkpoint.get('state_dict', checkpoint)
-    given = {key.removeprefix('module.'): value for key, value in given.items()}
-    try:
-        model.load_state_dict(given, strict=True)
-    except RuntimeError as error:
-        wanted = model.state_dict()
-        shapes = [
-            f'{key} {tuple(given[key].shape)} in the file, {tuple(wanted[key].shape)} in the model'
-            for key in wanted
-            if key in given and given[key].shape != wanted[key].shape
-        ]
-        raise CheckpointMismatchError(
-            f'{path} does not fit the model of {config_name}: '
-            + '; '.join(
-                (
-                    _count([key for key in wanted if key not in given], 'missing'),
-                    _count([key for key in given if key not in wanted], 'unexpected'),
-                    _count(shapes, 'of another shape'),
-                )
-            )
-            + '. Give the config that the checkpoint was trained with; official checkpoints are '
-            'converted by tools/model_converters/official2mmavs.py first.'
-        ) from error
+def transform_name(transform: dict) -> str:
+    """Name of the class in a transform's config, without scope or module."""
+    kind = transform['type']
+    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
 
 
 def config_dataset_meta(config: Config) -> dict:
@@ -223,15 +205,6 @@ def config_dataset_meta(config: Config) -> dict:
     kind = dataset.get('type')
     kind = DATASETS.get(kind) if isinstance(kind, str) else kind
     return {**getattr(kind, 'METAINFO', {}), **(dataset.get('metainfo') or {})}
-
-
-def config_in_checkpoint(weights: str) -> Config:
-    """The config that a checkpoint of a Runner holds."""
-    checkpoint = load_checkpoint_file(weights)
-    text = (checkpoint.get('meta') or {}).get('cfg')
-    if not isinstance(text, str):
-        raise ValueError(f'{weights} holds no config: give the config file as well.')
-    return Config.fromstring(text, file_format='.py')
 
 
 def without_pretrained(config: Any) -> Any:
@@ -248,8 +221,3 @@ def without_pretrained(config: Any) -> Any:
     if isinstance(config, (list, tuple)):
         return type(config)(without_pretrained(item) for item in config)
     return config
-
-
-def _count(keys: Sequence[str], what: str) -> str:
-    shown = f' ({", ".join(keys[:SHOWN_KEYS])}{", ..." if len(keys) > SHOWN_KEYS else ""})'
-    return f'{len(keys)} {what}{shown if keys else ""}'

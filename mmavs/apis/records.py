@@ -9,6 +9,18 @@ import torch
 
 from mmavs.structures import AVSDataSample
 
+from .clip_stream import Clip
+
+
+def clip_metainfo(source: str, clip: Clip) -> dict[str, Any]:
+    """What :func:`frame_records` needs of a clip beside its prediction."""
+    return dict(
+        source=source,
+        frame_numbers=list(range(clip.index, clip.index + len(clip.images))),
+        frame_times=clip.times,
+        heard_from=clip.heard_from,
+    )
+
 
 def drop_padding(pred: AVSDataSample, num_frames: int) -> None:
     """Drop the frames that only padded a clip to the length of its batch, in place."""

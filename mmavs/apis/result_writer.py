@@ -46,7 +46,7 @@ class ResultWriter:
         self.out_dir = Path(out_dir)
         self.masks_dir = self.out_dir / 'masks'
         self.masks_dir.mkdir(parents=True, exist_ok=True)
-        self.header = json.loads(json.dumps(header))
+        self.header = json.loads(_json(header, 'The header of results.json'))
         self.palette = palette
         self.num_done = 0
         self._lines_path = self.out_dir / 'frames.jsonl'
@@ -65,11 +65,15 @@ class ResultWriter:
             time (float): Of the frame, in seconds.
             mask (ndarray): (H, W) class indices.
             **record (Any): More for the record, JSON values.
+
+        Raises:
+            ValueError: If a number of the record is NaN or infinite, which JSON does not know.
         """
         path = self.mask_path(index, time)
-        self._write_mask(mask, path)
         line = dict(index=index, time=time, **record, mask=f'masks/{path.name}')
-        self._lines.write(json.dumps(line) + '\n')
+        text = _json(line, f'The record of frame {index}')
+        self._write_mask(mask, path)
+        self._lines.write(text + '\n')
         self._lines.flush()
         self.num_done += 1
 
@@ -97,10 +101,11 @@ class ResultWriter:
         path = self.out_dir / 'results.json'
         part = path.with_suffix('.json.part')
         with open(part, 'w', encoding='utf-8') as file:
-            top = json.dumps({**self.header, **more, 'num_frames': self.num_done}, indent=2)
+            header = {**self.header, **more, 'num_frames': self.num_done}
+            top = _json(header, 'The header of results.json', indent=2)
             file.write(top[: top.rindex('\n}')] + ',\n  "frames": [')
             for number, record in enumerate(self.records()):
-                file.write(f'{"," if number else ""}\n    {json.dumps(record)}')
+                file.write(f'{"," if number else ""}\n    {_json(record, "A record")}')
             file.write('\n  ]\n}\n')
         os.replace(part, path)
         return path
@@ -128,7 +133,8 @@ class ResultWriter:
         for path in self.masks_dir.iterdir():
             if MASK_NAME.fullmatch(path.name):
                 path.unlink()
-        self._lines_path.write_text(json.dumps(self.header) + '\n', encoding='utf-8')
+        header = _json(self.header, 'The header of results.json')
+        self._lines_path.write_text(header + '\n', encoding='utf-8')
 
     def _take_up(self) -> None:
         """Count the frames of the earlier run; a last line that was cut off is dropped."""
@@ -154,6 +160,13 @@ class ResultWriter:
         part = path.with_suffix('.part')
         image.save(part, format='PNG')
         os.replace(part, path)
+
+
+def _json(value: dict[str, Any], what: str, indent: int | None = None) -> str:
+    try:
+        return json.dumps(value, allow_nan=False, indent=indent)
+    except ValueError as error:
+        raise ValueError(f'{what} holds NaN or an infinite number: {value}.') from error
 
 
 def read_mask(path: str | Path) -> np.ndarray:

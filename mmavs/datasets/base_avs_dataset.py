@@ -2,13 +2,16 @@
 """What all benchmarks share: clips from a csv, choice of frames, condition of the audio."""
 
 import csv
+import random
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.dataset import BaseDataset
 
 from mmavs.registry import TRANSFORMS
@@ -76,6 +79,8 @@ class BaseAVSDataset(BaseDataset):
         transforms = [
             TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline
         ]
+        # Seed, epoch, number of the data set; shared, so that persistent workers see a new epoch.
+        self._draw_state = torch.full((3,), -1, dtype=torch.int64).share_memory_()
         super().__init__(ann_file=ann_file, data_root=data_root, pipeline=transforms, **kwargs)
 
     @abstractmethod
@@ -117,14 +122,40 @@ class BaseAVSDataset(BaseDataset):
             self._choose_frames(info)
         return data_list
 
+    def set_epoch(self, seed: int, epoch: int, number: int = 0) -> None:
+        """Make what the transforms draw for an item depend on these numbers and its index alone.
+
+        So the draws are the same with any number of workers, persistent or not, and in a resumed
+        run. It reaches workers that run already. Until it is called, transforms draw from the
+        generators as they are. It has no effect in ``test_mode``.
+
+        Args:
+            seed (int): Of the run, at least 0.
+            epoch (int): At least 0.
+            number (int): Of this data set among several that are trained on together.
+                Defaults to 0.
+        """
+        if min(seed, epoch, number) < 0:
+            raise ValueError(
+                f'seed, epoch and number must be at least 0, got {seed}, {epoch} and {number}.'
+            )
+        if not self._draw_state.is_shared():  # a deep copy's is not
+            self._draw_state.share_memory_()
+        self._draw_state.copy_(torch.tensor([seed, epoch, number]))
+
     def prepare_data(self, idx: int) -> dict[str, Any]:
-        """Run the pipeline on one clip.
+        """Run the pipeline on one clip, with the draws of the epoch (see :meth:`set_epoch`).
 
         Raises:
             ValueError: If a transform returns None. (mmengine would take another clip instead, and
                 a data set with broken files would pass unnoticed.)
         """
-        data = super().prepare_data(idx)
+        state = self._draw_state.tolist()
+        if self.test_mode or state[0] < 0:
+            data = super().prepare_data(idx)
+        else:
+            with seeded_draws(*state, idx % len(self)):
+                data = super().prepare_data(idx)
         if data is None:
             clip_id = self.get_data_info(idx)['clip_id']
             raise ValueError(
@@ -173,6 +204,26 @@ class BaseAVSDataset(BaseDataset):
         sounds = [(info['audio_path'], info['logmel_path']) for info in data_list]
         for info, partner in zip(data_list, partners):
             info['audio_path'], info['logmel_path'] = sounds[partner]
+
+
+@contextmanager
+def seeded_draws(*entropy: int) -> Iterator[None]:
+    """Seed ``random``, numpy and torch's CPU generator, and give them back as they were.
+
+    Args:
+        *entropy (int): Numbers from which the seeds are made, at least 0.
+    """
+    words = np.random.SeedSequence(entropy).generate_state(8)
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(words.tobytes())
+    np.random.seed(words)
+    torch.default_generator.manual_seed(int(words[:2].view(np.uint64)[0]))
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.set_rng_state(before[2])
 
 
 def swap_partners(categories: Sequence[str], seed: int) -> list[int]:

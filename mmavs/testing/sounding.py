@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmavs.utils.timing import EXAMPLE_SPAN, EXAMPLE_STEP
+
 __all__ = ['SoundingProcess', 'SoundingTimeline']
 
-EXAMPLE_SECONDS = 0.96
-"""Hop of VGGish's examples: example k hears 0.96 k .. 0.96 k + 0.975 s."""
-
-OVERLAP_SECONDS = 0.015
+OVERLAP_SECONDS = round(EXAMPLE_SPAN - EXAMPLE_STEP, 6)
 """What two neighbouring examples both hear; a change of state fades over it."""
 
 
@@ -113,7 +112,7 @@ class SoundingTimeline:
     """
 
     states: np.ndarray
-    period: float = EXAMPLE_SECONDS
+    period: float = EXAMPLE_STEP
 
     def state_at(self, time: float) -> np.ndarray:
         """(k,) bool: which objects sound at a time in seconds (a fade counts by its middle)."""

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from mmavs.utils.timing import EXAMPLE_STEP
+
 from .clip import SynthClip, check_sound
 from .sound_classes import SOUND_CLASSES
-from .sounding import EXAMPLE_SECONDS, SoundingProcess
+from .sounding import SoundingProcess
 from .synth_video import VideoTruth, write_clip_video
 from .synth_writer import MS3_LAYOUT, S4_LAYOUT, write_tree
 
@@ -130,7 +132,7 @@ class SynthAVS:
         *,
         size: tuple[int, int] | None = None,
         seconds: float | None = None,
-        period: float = EXAMPLE_SECONDS,
+        period: float = EXAMPLE_STEP,
     ) -> SynthClip:
         """Draw one clip without writing it.
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from rich.progress import track
 
+from mmavs.utils.timing import FRAME_POSITION
 from mmavs.utils.video_writer import VideoWriter, as_frame_rate
 
 from .audio_blind import BlindScore
@@ -76,7 +77,7 @@ def write_clip_video(
     rate = as_frame_rate(fps)
     num_frames = max(1, round(seconds * rate))
     if mask_times is None:
-        mask_times = [second + 0.9375 for second in range(int(seconds))]
+        mask_times = [second + FRAME_POSITION for second in range(int(seconds))]
     outside = [time for time in mask_times if not 0 <= time < num_frames / rate]
     if outside:
         raise ValueError(f'mask_times {outside} lie outside the video of {seconds} s')

@@ -14,6 +14,7 @@ from PIL import Image
 from rich.progress import track
 
 from mmavs.utils.audio_io import write_wav
+from mmavs.utils.timing import FRAME_POSITION
 
 from .audio_blind import BlindScore
 from .clip import Soundtrack, SynthClip
@@ -69,7 +70,7 @@ MS3_LAYOUT = TreeLayout(
 
 def frame_times(seconds: float) -> np.ndarray:
     """Times of AVSBench's frames: the last of 16 samples of every second, t + 0.9375 s."""
-    return np.arange(int(seconds)) + 0.9375
+    return np.arange(int(seconds)) + FRAME_POSITION
 
 
 def write_tree(

@@ -19,11 +19,13 @@ def set_channels(block: np.ndarray, channels: int) -> np.ndarray:
 
     Args:
         block (ndarray): (C, n) float32.
-        channels (int): 1 or 2. Two of one repeat it; two of more than two are the first two,
-            front left and right in the usual layouts.
+        channels (int): 1 or 2. Two of one repeat it.
 
     Returns:
         ndarray: (channels, n) float32.
+
+    Raises:
+        ValueError: If two are wanted of more than two, or a number other than 1 and 2.
     """
     if channels not in (1, 2):
         raise ValueError(f'channels must be 1 or 2, got {channels}.')
@@ -31,7 +33,42 @@ def set_channels(block: np.ndarray, channels: int) -> np.ndarray:
         return block
     if channels == 1:
         return block.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
-    return np.repeat(block, 2, axis=0) if block.shape[0] == 1 else block[:2]
+    check_channels('The sound', block.shape[0], channels)
+    return np.repeat(block, 2, axis=0)
+
+
+def check_channels(source: str, found: int, wanted: int | None) -> None:
+    """Refuse stereo from more than two channels: which of them are left and right is a guess.
+
+    Args:
+        source (str): Names the sound in the message.
+        found (int): Channels of the sound.
+        wanted (int, optional): Channels wanted; None takes them all.
+
+    Raises:
+        MediaError: If two are wanted of more than two.
+    """
+    if wanted == 2 and found > 2:
+        raise MediaError(
+            f'{source} has {found} channels; stereo takes one or two. Mix it down first (ffmpeg -i '
+            'INPUT -ac 2 OUTPUT), or use a model that hears mono.'
+        )
+
+
+def finite_blocks(blocks: Iterable[np.ndarray], source: str) -> Iterator[np.ndarray]:
+    """Pass blocks on, but no NaN or infinite samples.
+
+    Args:
+        blocks (Iterable[ndarray]): (C, n).
+        source (str): Names the sound in the message.
+
+    Raises:
+        MediaError: If a sample is NaN or infinite.
+    """
+    for block in blocks:
+        if not np.isfinite(block).all():
+            raise MediaError(f'{source} holds NaN or infinite samples. Extract the sound again.')
+        yield block
 
 
 def resample_blocks(blocks: Iterable[np.ndarray], orig: int, new: int) -> Iterator[np.ndarray]:

@@ -22,9 +22,15 @@ import torch
 from mmengine.logging import HistoryBuffer, MMLogger
 from mmengine.runner import CheckpointLoader
 
+from .config_text import ConfigTextError, check_config_text
+
 UNSAFE_ENV = 'MMAVS_UNSAFE_LOAD'
 # torch's own switch: it turns every torch.load below it into a weights_only one.
 _FORCE_SAFE_ENV = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
+_CULPRIT = re.compile(
+    r'(GLOBAL [\w.]+|Trying to call reduce[^\n]*|It asks for the attribute[^\n]*'
+    r'|Can only (?:build|create)[^\n]*|Only persistent_load of storage[^\n]*)'
+)
 
 
 class UnsafeCheckpointError(RuntimeError):
@@ -99,7 +105,8 @@ def load_checkpoint_file(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        UnsafeCheckpointError: If the file holds something that only code can make.
+        UnsafeCheckpointError: If the file holds something that only code can make, or a config
+            text that is more than plain values.
         ValueError: If the file is no checkpoint, or is damaged.
     """
     path = Path(path).expanduser()
@@ -110,15 +117,17 @@ def load_checkpoint_file(
         return torch.load(path, map_location=map_location, weights_only=False)
     try:
         with _safe_loading(path):
-            return torch.load(path, map_location=map_location, weights_only=True)
+            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
     except UnsafeCheckpointError:
         raise
     except (EOFError, KeyError, IndexError, RuntimeError) as error:
         # What torch raises, according to where it stumbles, on a file of another kind.
         raise ValueError(
             f'{path} is not a checkpoint that torch can read, or it is damaged '
-            f'({type(error).__name__}: {error}).'
+            f'({type(error).__name__}: {_first_line(error)}).'
         ) from error
+    _check_config_texts(path, checkpoint)
+    return checkpoint
 
 
 def install_safe_loading() -> None:
@@ -149,7 +158,9 @@ def _make_safe(loader: Callable) -> Callable:
             if unsafe_load_allowed():
                 return loader(filename, *args, **kwargs)
             with _safe_loading(filename), _forced_weights_only():
-                return loader(filename, *args, **kwargs)
+                checkpoint = loader(filename, *args, **kwargs)
+            _check_config_texts(filename, checkpoint)
+            return checkpoint
 
     return safe_loader
 
@@ -177,7 +188,14 @@ def _safe_loading(source: str | Path) -> Iterator[None]:
         else:
             yield
     except UnpicklingError as error:
-        raise UnsafeCheckpointError(_refusal(source, str(error))) from error
+        # Of torch's page of advice only the line that names the culprit, not how to admit it.
+        culprit = _CULPRIT.search(str(error))
+        if culprit is None:
+            raise ValueError(
+                f'{source} is not a checkpoint that torch can read, or it is damaged '
+                f'({_first_line(error)}).'
+            ) from error
+        raise UnsafeCheckpointError(_refusal(source, culprit.group())) from error
 
 
 @contextmanager
@@ -193,16 +211,45 @@ def _forced_weights_only() -> Iterator[None]:
             os.environ[_FORCE_SAFE_ENV] = before
 
 
-def _refusal(source: str | Path, torch_message: str) -> str:
-    # Of torch's page of advice only the lines that name the culprit, not those on how to admit it.
-    culprit = re.search(
-        r'(GLOBAL [\w.]+|Trying to call reduce[^\n]*|It asks for the attribute[^\n]*)',
-        torch_message,
-    )
+def _check_config_texts(source: str | Path, checkpoint: Any) -> None:
+    """Refuse a checkpoint whose config texts are more than plain values.
+
+    ``Runner.resume`` executes ``meta['config']``, and the inferencers of mmengine the other two.
+    """
+    meta = _entry(checkpoint, 'meta')
+    hub = _entry(_entry(checkpoint, 'message_hub'), 'runtime_info')
+    for name, text in (
+        ("meta['config']", _entry(meta, 'config')),
+        ("meta['cfg']", _entry(meta, 'cfg')),
+        ("message_hub['runtime_info']['cfg']", _entry(hub, 'cfg')),
+    ):
+        if not isinstance(text, str):
+            continue
+        try:
+            check_config_text(text, may_import=name != "meta['config']")
+        except ConfigTextError as error:
+            raise UnsafeCheckpointError(
+                f'{source} was not loaded: the config in its {name} could run code; {error}. If '
+                f'you trust where it comes from, set {UNSAFE_ENV}=1.'
+            ) from error
+
+
+def _entry(mapping: Any, key: str) -> Any:
+    return mapping.get(key) if isinstance(mapping, dict) else None
+
+
+def _first_line(error: Exception) -> str:
+    """The message without torch's page of advice: its first sentence that is not about advice."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith('WeightsUnpickler error:')]
+    return (said or lines or ['empty'])[0].removeprefix('WeightsUnpickler error:').strip()
+
+
+def _refusal(source: str | Path, culprit: str) -> str:
     message = (
-        f'{source} was not loaded: it holds more than tensors and plain values '
-        f'({culprit.group() if culprit else "no pickle that torch knows"}), and loading it could '
-        f'run code that is in it. If you trust where it comes from, set {UNSAFE_ENV}=1.'
+        f'{source} was not loaded: it holds more than tensors and plain values ({culprit}), and '
+        f'loading it could run code that is in it. If you trust where it comes from, set '
+        f'{UNSAFE_ENV}=1.'
     )
     if not hasattr(torch.serialization, 'safe_globals'):
         message += (

@@ -9,7 +9,7 @@ REQUIRED = {
     'torch': ('2.1', 'torch'),
     'mmengine': ('0.10.4', 'onedl-mmengine'),
     'mmcv': ('2.0.0', 'onedl-mmcv'),
-    'mmdet': ('3.0.0', 'onedl-mmdetection'),
+    'mmdet': ('3.3.0', 'onedl-mmdetection'),
     'mmseg': ('1.2.0', 'onedl-mmsegmentation'),
 }
 

@@ -10,16 +10,13 @@ import numpy as np
 import soundfile
 from PIL import Image, UnidentifiedImageError
 
-from .audio_stream import resample_blocks, set_channels
+from .audio_stream import check_channels, finite_blocks, resample_blocks, set_channels
 from .errors import MediaError
+from .timing import FRAME_POSITION
 from .video_reader import MediaInfo, TimedFrame
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 """tuple[str]: What counts as a frame; other files in the folder are left alone."""
-
-FRAME_POSITION = 0.9375
-"""float: Where in its interval a benchmark takes the frame from: near the end, the last of 16
-samples (datasets_avsbench.md, section 7)."""
 
 
 class FrameFolder:
@@ -96,9 +93,11 @@ class FrameFolder:
             ndarray: (C, n) float32 in [-1, 1].
 
         Raises:
-            MediaError: If the WAV cannot be decoded.
+            MediaError: If the WAV cannot be decoded, holds NaN or infinite samples, or has more
+                than two channels where two are wanted.
         """
-        blocks = self._wav_blocks()
+        check_channels(str(self.audio_path), self.info.channels, channels)
+        blocks = finite_blocks(self._wav_blocks(), str(self.audio_path))
         if channels is not None:
             blocks = (set_channels(block, channels) for block in blocks)
         return resample_blocks(blocks, self.info.sample_rate, sample_rate or self.info.sample_rate)

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import av
 import numpy as np
 
-from .audio_stream import resample_blocks, set_channels
+from .audio_stream import check_channels, finite_blocks, resample_blocks, set_channels
 from .errors import MediaError
 
 GAP_SECONDS = 0.05
@@ -153,9 +153,11 @@ class VideoReader:
             ndarray: (C, n) float32 in [-1, 1].
 
         Raises:
-            MediaError: If the sound cannot be decoded.
+            MediaError: If the sound cannot be decoded, holds NaN or infinite samples, or has more
+                than two channels where two are wanted.
         """
-        blocks = self._native_audio()
+        check_channels(str(self.path), self.info.channels, channels)
+        blocks = finite_blocks(self._native_audio(), str(self.path))
         if channels is not None:
             blocks = (set_channels(block, channels) for block in blocks)
         return resample_blocks(blocks, self.info.sample_rate, sample_rate or self.info.sample_rate)

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .drawing import colour_levels, draw_text, font, log_mel_levels, spectrogram
+from mmavs.utils.timing import FRAME_POSITION
 
-FRAME_POSITION = 0.9375
-"""float: Where in its stretch of sound a benchmark takes the frame (datasets_avsbench.md, 7)."""
+from .drawing import colour_levels, draw_text, font, log_mel_levels, spectrogram
 
 WHITE, GREY = (255, 255, 255), (110, 110, 110)
 MARGIN, GAP, LABELS = 12, 6, 96  # pixels: outside, between cells, column of labels
@@ -83,13 +82,15 @@ class ClipFigure:
     def add_sound(
         self, audio: np.ndarray, sample_rate: int, indices: Sequence[int], clip_length: int
     ) -> None:
-        """The sound, each frame's stretch under the frame.
+        """The sound, each frame's second under the frame.
+
+        Sound beyond the clip is cut, as no frame hears it; where there is less, it is dark.
 
         Args:
             audio (ndarray): (C, S) waveform of the whole clip, or (T, C, 96, 64) log-mel examples.
             sample_rate (int): Of a waveform, in Hz.
             indices (Sequence[int]): Which frame of the clip each column is.
-            clip_length (int): Frames of the clip.
+            clip_length (int): Frames of the clip, one a second.
         """
         if audio.ndim == 4:
             self._add_log_mel(audio)
@@ -98,18 +99,20 @@ class ClipFigure:
         axis = self._band(SMALL + 6)
         label = f'Sound\n0-{sample_rate / 2000:g} kHz'
         draw_text(band, label, (MARGIN, len(band) / 2), SMALL, 'lm', max_width=LABELS - GAP)
-        levels = spectrogram(audio, sample_rate)
-        seconds = audio.shape[-1] / sample_rate / clip_length
+        samples = clip_length * sample_rate
+        heard = np.zeros((len(audio), samples), dtype=np.float32)
+        heard[:, : audio.shape[-1]] = audio[:, :samples]
+        levels = spectrogram(heard, sample_rate)
         step = levels.shape[1] / clip_length
         for first, count in _runs(indices):
             left, index = self._columns[first], indices[first]
-            part = levels[:, round(index * step) : max(round((index + count) * step), 1)]
+            part = levels[:, round(index * step) : round((index + count) * step)]
             drawn = colour_levels(part, (count * self._pitch, SOUND_HEIGHT))
             width = count * self._pitch - GAP
             band[:, left : left + width] = drawn[:, :width]
             for k in range(count + 1):
                 x = left + min(k * self._pitch, width)
-                text = f'{(index + k) * seconds:.3g} s'
+                text = f'{index + k} s'
                 anchor = 'lm' if k == 0 else 'rm' if k == count else 'mm'
                 draw_text(axis, text, (x, len(axis) / 2), SMALL - 1, anchor, GREY)
                 if k < count:

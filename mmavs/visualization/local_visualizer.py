@@ -14,8 +14,9 @@ from torch import Tensor
 
 from mmavs.registry import VISUALIZERS
 from mmavs.structures import IGNORE_INDEX, AVSDataSample
+from mmavs.utils.timing import FRAME_POSITION
 
-from .clip_figure import FRAME_POSITION, ClipFigure
+from .clip_figure import ClipFigure
 from .drawing import overlay_labels, resize_image, resize_labels
 
 DEFAULT_PALETTE = ((0, 0, 0), (230, 60, 60))
@@ -27,9 +28,9 @@ class AVSLocalVisualizer(Visualizer):
     """Draw clips and hand the pictures to the back ends.
 
     The picture has a row of frames with their times, a row of ground truth and one of predictions,
-    painted over the frames, and the spectrogram under them: each frame stands over the stretch of
-    sound that belongs to it. What is missing (ground truth, prediction, sound) gets no row; frames
-    without a mask and frames that only pad the clip are marked.
+    painted over the frames, and the spectrogram under them: each frame of a clip, one a second,
+    stands over its second of the sound. What is missing (ground truth, prediction, sound) gets no
+    row; frames without a mask and frames that only pad the clip are marked.
 
     Args:
         name (str): Of the instance. Defaults to ``'visualizer'``.
@@ -149,7 +150,7 @@ class AVSLocalVisualizer(Visualizer):
         images = [resize_image(image, figure.cell) for image in images]
         valid = _flags(sample, 'frame_valid', len(images))
         figure.add_title(name, self._legend(sample))
-        figure.add_times(_times(sample, len(images), audio, sample_rate or 16000))
+        figure.add_times(_times(sample, len(images), audio))
         figure.add_row('Frames', images, [None if flag else 'padding' for flag in valid])
         if draw_gt and 'gt_sem_seg' in sample:
             annotated = _flags(sample, 'frame_annotated', len(images))
@@ -213,15 +214,11 @@ def _flags(sample: AVSDataSample, field: str, count: int) -> list[bool]:
     return sample.get(field).tolist() if field in sample else [True] * count
 
 
-def _times(
-    sample: AVSDataSample, count: int, audio: np.ndarray | Tensor | None, sample_rate: int
-) -> list[str]:
-    """When the frames are, as far as it is known; else their numbers."""
+def _times(sample: AVSDataSample, count: int, audio: np.ndarray | Tensor | None) -> list[str]:
+    """When the frames are, one a second in a clip with a waveform; else their numbers."""
     if 'frame_times' in sample.metainfo:
         return [f'{time:.2f} s' for time in sample.metainfo['frame_times']]
     indices = sample.metainfo.get('frame_indices', range(count))
     if audio is None or audio.ndim != 2:
         return [f'frame {index}' for index in indices]
-    clip_length = sample.metainfo.get('num_clip_frames', count)
-    seconds = audio.shape[-1] / sample_rate / clip_length
-    return [f'{(index + FRAME_POSITION) * seconds:.2f} s' for index in indices]
+    return [f'{index + FRAME_POSITION:.2f} s' for index in indices]

@@ -17,4 +17,4 @@ def test_histogram_and_passes_agree_and_the_histogram_is_faster(monkeypatch, cap
     line = capsys.readouterr().out.splitlines()[-1]
     ratio, error = re.search(r'ratio (\d+), largest difference (\S+)', line).groups()
     assert float(error) < 1e-6
-    assert int(ratio) > 10  # measured: over 50
+    assert int(ratio) > 20  # measured: 90 to 400, a ratio of two times of one run

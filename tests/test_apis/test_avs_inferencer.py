@@ -1,5 +1,6 @@
 # Copyright (c) mmavs developers. All rights reserved.
 import json
+import sys
 
 import av
 import numpy as np
@@ -10,9 +11,11 @@ from toy_media import square_frame, tone, write_video
 from toy_segmentor import toy_config
 
 from mmavs.apis import AVSInferencer, inference_model
+from mmavs.apis.embedded_config import check_types
 from mmavs.registry import INFERENCERS
 from mmavs.structures import AVSDataSample
 from mmavs.utils.audio_io import write_wav
+from mmavs.utils.checkpoint import UnsafeCheckpointError
 from mmavs.utils.errors import MediaError
 
 SIZE = (64, 48)
@@ -237,6 +240,68 @@ def test_built_by_registry_and_config_in_checkpoint(tmp_path, video):
     torch.save(dict(state_dict=model.state_dict()), path)
     with pytest.raises(ValueError, match='holds no config'):
         AVSInferencer(weights=str(path))
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda c: c.pretty_text + "\n__import__('os').mkdir({path!r})", 'more than a plain'),
+        (
+            lambda c: c.pretty_text + "\ncustom_imports=dict(imports=['antigravity'])",
+            'imports anti',
+        ),
+        (lambda c: c.pretty_text.replace("'LoudBrightSegmentor'", "'os.mkdir'"), 'type os.mkdir'),
+        (
+            lambda c: c.pretty_text.replace("'PackAVSInputs'", "'mmengine.utils.mkdir_or_exist'"),
+            'type mmengine.utils.mkdir_or_exist',
+        ),
+        (
+            lambda c: c.pretty_text.replace("'Resize'", "'torch.hub.load'"),
+            'type torch.hub.load is no part',
+        ),
+    ],
+)
+def test_config_in_checkpoint_runs_no_code(change, message, tmp_path):
+    config = toy_config()
+    state = AVSInferencer(config, device='cpu').model.state_dict()
+    text = change(config).replace('{path!r}', repr(str(tmp_path / 'the_code_ran')))
+    torch.save(dict(state_dict=state, meta=dict(cfg=text)), tmp_path / 'w.pth')
+    with pytest.raises(UnsafeCheckpointError, match=message):
+        AVSInferencer(weights=tmp_path / 'w.pth', device='cpu')
+    assert not (tmp_path / 'the_code_ran').exists() and 'antigravity' not in sys.modules
+
+
+def test_full_names_of_models_and_transforms_are_fine():
+    check_types(
+        dict(type='mmavs.models.AVSegmentor', a=[dict(type='torch.nn.Conv2d')], b='os.system')
+    )
+    check_types(dict(type='mmcv.transforms.Resize', backbone=dict(type='mmdet.ResNet')))
+
+
+def test_name_in_the_zoo_without_weights(tmp_path):
+    name = 'avsegformer_r50_vggish_1xb2-30e_s4-512x512'
+    with pytest.raises(ValueError, match=f'No weights of {name} are published: give weights='):
+        AVSInferencer(name)
+    with pytest.raises(FileNotFoundError, match=r'none\.pth'):
+        AVSInferencer(name, tmp_path / 'none.pth', device='cpu')
+    with pytest.raises(ValueError, match='no such model in mmavs'):
+        AVSInferencer('avsegformer_r51')
+
+
+def test_data_samples_leave_the_device(inferencer, video, monkeypatch):
+    moved = []
+    cpu = AVSDataSample.cpu
+    monkeypatch.setattr(AVSDataSample, 'cpu', lambda self: moved.append(self) or cpu(self))
+    (samples,) = inferencer(video, return_datasamples=True)['predictions']
+    assert len(moved) == len(samples) == 2
+    assert samples[1].frame_times == moved[1].frame_times
+    assert samples[1].frame_valid.all() and len(samples[1].frame_valid) == 2
+
+
+def test_bad_numbers(inferencer, video):
+    for options in (dict(batch_size=0), dict(opacity=-0.1), dict(fps=0), dict(clip_frames=0)):
+        with pytest.raises(ValueError, match='must be'):
+            inferencer(video, **options)
 
 
 def test_bad_inputs(inferencer, video, tmp_path):

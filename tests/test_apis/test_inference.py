@@ -9,6 +9,7 @@ from toy_segmentor import toy_config
 
 from mmavs.apis import CheckpointMismatchError, inference_model, init_model
 from mmavs.apis.inference import without_pretrained
+from mmavs.datasets.transforms.audio import LoadClipAudio
 from mmavs.utils.audio_io import write_wav
 
 SIZE = (50, 30)
@@ -128,7 +129,7 @@ def test_bad_clips(model):
         inference_model(model, frames, np.zeros((2, 1, 500)))
     with pytest.raises(ValueError, match='5 frames need as many log-mel examples, got 4'):
         inference_model(model, frames, np.zeros((4, 1, 96, 64), np.float32))
-    with pytest.raises(ValueError, match='3 examples for a clip of 5 frames'):
+    with pytest.raises(ValueError, match='too short: 50000 samples at 16000 Hz'):
         inference_model(model, frames, audio[:, :50000])
     with pytest.raises(FileNotFoundError, match=r'missing\.wav'):
         inference_model(model, frames, 'missing.wav')
@@ -140,3 +141,35 @@ def test_config_without_pipeline():
     model = init_model(config)
     with pytest.raises(ValueError, match='no test_dataloader.dataset.pipeline'):
         inference_model(model, np.stack([square_frame(SIZE)]), sound([True] * 5))
+
+
+def test_short_sound_is_what_the_test_pipeline_makes_of_it(model, tmp_path):
+    """4.8 s for 5 frames: as on_short of the config's LoadClipAudio says."""
+    frames = np.stack([square_frame(SIZE)] * 5)
+    audio = sound([True, False, True, False, True])[:, :76800]
+    write_wav(tmp_path / 'a.wav', audio, 16000)
+    expected = LoadClipAudio(on_short='repeat_last')
+    with pytest.warns(UserWarning, match=r'a\.wav is too short'):
+        expected = expected(dict(audio_path=str(tmp_path / 'a.wav'), num_clip_frames=5))['audio']
+    heard = []
+    model.audio_encoder.frontend.register_forward_pre_hook(lambda _, given: heard.append(given[0]))
+    pipeline = model.cfg.test_dataloader.dataset.pipeline
+    pipeline[:] = [step for step in pipeline if step['type'] != 'LoadClipAudio']
+    with pytest.raises(ValueError, match='4 examples for a clip of 5 frames'):
+        inference_model(model, frames, audio)  # the front end's own on_short decides
+    heard.clear()
+    pipeline.append(dict(type='LoadClipAudio'))
+    with pytest.raises(ValueError, match='too short: 76800 samples'):
+        inference_model(model, frames, audio)
+    pipeline[-1]['on_short'] = 'repeat_last'
+    for given in (audio, tmp_path / 'a.wav'):
+        with pytest.warns(UserWarning, match='too short'):
+            inference_model(model, frames, given)
+        np.testing.assert_allclose(heard.pop().squeeze(0), expected, atol=1e-4)
+
+
+def test_no_stereo_of_many_channels(model, tmp_path):
+    model.audio_encoder.in_channels = 2
+    write_wav(tmp_path / 'a.wav', np.repeat(sound([True] * 5), 3, 0), 16000)
+    with pytest.raises(ValueError, match=r'a\.wav has 3 channels; stereo takes one or two'):
+        inference_model(model, np.stack([square_frame(SIZE)] * 5), tmp_path / 'a.wav')

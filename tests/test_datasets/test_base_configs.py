@@ -24,13 +24,13 @@ def test_base_config_loads_a_batch(root, name, size, s4_root, ms3_root):
         loader_cfg.dataset.data_root = str(data_root)
         with DefaultScope.overwrite_default_scope('mmavs'):
             batch = next(iter(Runner.build_dataloader(loader_cfg)))
-        # Masks of S4's training clips are on the first frame only, and only that is trained on.
-        frames = 1 if (name, split) == ('s4', 'train') else 5
+        # S4's training clips have a mask on their first frame only.
+        annotated = [True] + [(name, split) != ('s4', 'train')] * 4
         assert len(batch['data_samples']) == (2 if split == 'train' else 1)
         for imgs, audio, sample in zip(*batch['inputs'].values(), batch['data_samples']):
-            assert imgs.shape == (frames, 3, size, size) and audio.shape == (1, 80000)
-            assert sample.gt_sem_seg.data.shape == (frames, size, size)
-            assert sample.frame_annotated.all() and sample.num_clip_frames == 5
+            assert imgs.shape == (5, 3, size, size) and audio.shape == (1, 80000)
+            assert sample.gt_sem_seg.data.shape == (5, size, size)
+            assert sample.frame_annotated.tolist() == annotated and sample.num_clip_frames == 5
     assert cfg.val_dataloader.dataset.split == 'val'
     assert cfg.val_dataloader.sampler.shuffle is cfg.test_dataloader.sampler.shuffle is False
     assert cfg.val_evaluator == cfg.test_evaluator == dict(type='AVSBenchMetric', f_batch_size=2)

@@ -127,6 +127,42 @@ def test_bad_checkpoint_is_one_line(tool, files, tmp_path):
         tool.main(args)
 
 
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--fps', '-1'], 'fps must be a positive number'),
+        (['--clip-frames', '0'], 'clip_frames must be at least 1'),
+        (['--batch', '0'], 'batch size must be at least 1'),
+        (['--opacity', '1.5'], r'opacity must be in \[0, 1\]'),
+    ],
+)
+def test_bad_options_are_one_line(tool, files, tmp_path, options, message):
+    args = arguments(files, files / 'clip.mp4', tmp_path / 'out', *options)
+    with pytest.raises(SystemExit, match=rf'^error: .*{message}') as caught:
+        tool.main(args)
+    assert '\n' not in caught.value.code
+    assert not (tmp_path / 'out').exists()
+
+
+def test_config_without_pipeline_is_one_line(tool, files, tmp_path):
+    config = toy_config()
+    del config.test_dataloader.dataset['pipeline']
+    config.dump(tmp_path / 'config.py')
+    args = arguments(files, files / 'clip.mp4', tmp_path / 'out')
+    args[args.index('--config') + 1] = str(tmp_path / 'config.py')
+    with pytest.raises(SystemExit, match=r'^error: .*has no test_dataloader'):
+        tool.main(args)
+
+
+def test_damaged_checkpoint_is_one_line(tool, files, tmp_path):
+    (tmp_path / 'w.pth').write_bytes((files / 'w.pth').read_bytes()[:300])
+    args = arguments(files, files / 'clip.mp4', tmp_path / 'out')
+    args[args.index('--checkpoint') + 1] = str(tmp_path / 'w.pth')
+    with pytest.raises(SystemExit, match=r'^error: .*w\.pth is not a checkpoint') as caught:
+        tool.main(args)
+    assert '\n' not in caught.value.code
+
+
 def test_interruption_says_how_to_go_on(tool, files, tmp_path, monkeypatch):
     def interrupted(self, data):
         raise KeyboardInterrupt

@@ -65,6 +65,30 @@ def test_another_method_is_refused(tool, tmp_path):
     assert not destination.exists()
 
 
+@pytest.mark.parametrize(
+    ('keep', 'message'),
+    [
+        (lambda name: name == 'module.head.fc.0.weight', 'is incomplete: .* no backbone'),
+        (lambda name: name == 'module.backbone.conv1.weight', r'incomplete: of the 668 .* 667'),
+        (lambda name: 'encoder.layers.3.norm1' not in name, r'lacks 2, .*layers\.3\.norms\.0'),
+        (lambda name: not name.startswith('module.vggish'), r'lacks \d+, .*audio_encoder\.'),
+    ],
+)
+def test_an_incomplete_file_is_refused(keep, message, tool, official, tmp_path):
+    part = {name: value for name, value in official.items() if keep(name)}
+    torch.save(part, tmp_path / 'part.pth')
+    with pytest.raises(ValueError, match=rf'part\.pth .*{message}'):
+        tool.main(['--method', 'avsegformer', str(tmp_path / 'part.pth'), str(tmp_path / 'b.pth')])
+    assert not (tmp_path / 'b.pth').exists()
+
+
+def test_the_other_backbone(tool, tmp_path):
+    entries = load_golden('avsegformer_pvt_s4')[1]['state_dict']
+    torch.save({name: torch.zeros(1) for name, _, _ in entries}, tmp_path / 'pvt.pth')
+    tool.main(['--method', 'avsegformer', str(tmp_path / 'pvt.pth'), str(tmp_path / 'b.pth')])
+    assert (tmp_path / 'b.pth').exists()
+
+
 def test_code_does_not_run(tool, tmp_path):
     torch.save({'state_dict': RunsCode(tmp_path / 'witness')}, tmp_path / 'evil.pth')
     with pytest.raises(UnsafeCheckpointError):

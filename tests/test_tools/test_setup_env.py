@@ -83,7 +83,7 @@ def test_a_folder_that_cannot_be_made(setup_env):
 def test_too_little_disk(setup_env, tmp_path):
     executable(tmp_path / 'bin' / 'df', 'echo header; echo "/dev/x 1 1 204800 1% /"')
     result = setup_env(PATH=f'{tmp_path / "bin"}:{os.environ["PATH"]}')
-    assert_one_line(result, '200 MB free', 'needs about 7000 MB', 'MMAVS_VENV')
+    assert_one_line(result, '200 MB free', 'needs about 6000 MB', 'MMAVS_VENV')
 
 
 def test_an_unknown_installer(setup_env, tmp_path):
@@ -156,6 +156,64 @@ def test_not_installed(check_env):
 def test_comments_are_no_requirements(check_env, tmp_path):
     (tmp_path / 'r.txt').write_text('# a comment\n\nnumpy==2.2.6  # why\n')
     assert check_env.read_requirements(tmp_path / 'r.txt') == ['numpy==2.2.6']
+
+
+@pytest.mark.parametrize(
+    ('names', 'version', 'expected'),
+    [
+        (['opencv-python-headless'], 'headless = True', None),
+        (['opencv-python-headless'], 'headless = False', 'is not of opencv-python-headless)'),
+        (['opencv-python-headless'], None, 'files of opencv-python-headless not there'),
+        (
+            ['opencv-python-headless', 'opencv-python'],
+            'headless = True',
+            '(opencv-python installed',
+        ),
+        ([], None, None),  # the pin is unmet, which unmet_requirements says
+    ],
+)
+def test_cv2(names, version, expected, check_env, tmp_path, monkeypatch):
+    """Neither build is imported."""
+    monkeypatch.setattr(
+        check_env.metadata, 'distributions', lambda name: iter([name] if name in names else [])
+    )
+    origin = tmp_path / 'cv2' / '__init__.py'
+    if version:
+        origin.parent.mkdir()
+        origin.write_text('raise ImportError')
+        (origin.parent / 'version.py').write_text(f'{version}\n')
+    spec = importlib.util.spec_from_file_location('cv2', origin)
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: spec if version else None)
+    found = check_env.unmet_cv2()
+    if expected is None:
+        assert found == []
+    else:
+        (line,) = found
+        assert line.startswith('cv2 (')
+        assert expected in line
+
+
+@pytest.mark.parametrize('kind', ['uv', 'pip'])
+def test_cv2_is_mended(kind, root, setup_env, tmp_path):
+    """Only what is wrong is touched: the Qt build is removed, then the headless one installed."""
+    calls, mended = tmp_path / 'calls', tmp_path / 'mended'
+    python = f"""case "$*" in
+*check_env.py*) [ -e {mended} ] && exit 0; echo 'cv2 (opencv-python installed)'; exit 1;;
+*'pip config'*|*'import mmavs'*) exit 0;;
+*'-m pip'*) echo "$*" >> {calls}; case "$*" in *' install '*) touch {mended};; esac; exit 0;;
+esac
+exec {sys.executable} "$@\""""
+    executable(tmp_path / 'venv' / 'bin' / 'python', python)
+    uv = f'echo "$*" >> {calls}; case "$*" in *" install "*) touch {mended};; esac'
+    executable(tmp_path / 'bin' / 'uv', uv)
+    result = setup_env(MMAVS_INSTALLER=kind, PATH=f'{tmp_path / "bin"}:{os.environ["PATH"]}')
+    assert result.returncode == 0, result.stderr
+    remove, install = calls.read_text().splitlines()
+    assert 'pip uninstall' in remove
+    assert 'opencv-python' in remove.split()
+    pins = (root / 'requirements' / 'pinned.txt').read_text().splitlines()
+    (pin,) = (line for line in pins if line.startswith('opencv-python-headless'))
+    assert install.endswith(f'--no-deps --force-reinstall {pin}')
 
 
 @pytest.mark.parametrize('state', ['copy', 'elsewhere', 'without_mim', 'good'])

@@ -4,7 +4,6 @@
 import json
 import os
 import pickle
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +13,6 @@ import torch
 
 TEST = 'tools/test.py'
 HOOK = ['--cfg-options', 'default_hooks.visualization.type=AVSVisualizationHook']
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
 
 
 @pytest.fixture
@@ -70,7 +63,7 @@ def test_show_without_a_hook(tools, toy_config, checkpoint):
 
 
 def test_missing_checkpoint(tools, toy_config, tmp_path):
-    with pytest.raises(FileNotFoundError, match='no checkpoint at .*nothing.pth'):
+    with pytest.raises(SystemExit, match=r'^tools/test.py: .*no checkpoint at .*nothing\.pth'):
         tools.run(TEST, toy_config, tmp_path / 'nothing.pth', '--work-dir', tmp_path)
 
 
@@ -80,19 +73,65 @@ def test_a_checkpoint_that_runs_code(tools, toy_config, tmp_path):
             return os.mkdir, (str(tmp_path / 'the_code_ran'),)
 
     torch.save({'state_dict': {}, 'extra': RunsCode()}, tmp_path / 'malicious.pth')
-    with pytest.raises(RuntimeError, match='malicious.pth was not loaded'):
+    with pytest.raises(SystemExit, match=r'malicious\.pth was not loaded'):
         tools.run(TEST, toy_config, tmp_path / 'malicious.pth', '--work-dir', tmp_path)
     assert not (tmp_path / 'the_code_ran').exists()
 
 
-def test_two_processes_count_every_clip_once(root, toy_config, checkpoint, tmp_path):
+@pytest.mark.parametrize('kind', ['text', 'lazy'])
+@pytest.mark.parametrize(
+    ('state', 'message'),
+    [
+        ({'weight': torch.ones(1)}, r'1 missing \(bias\); 0 unexpected'),
+        ({'a.weight': torch.ones(1)}, r'2 missing \(weight, bias\); 1 unexpected \(a.weight\)'),
+        ({'weight': torch.ones(2), 'bias': torch.ones(1)}, r'\(2,\) in the file, \(1,\) in the'),
+    ],
+)
+def test_a_checkpoint_of_another_model(
+    kind, state, message, tools, toy_config, toy_lazy_config, tmp_path
+):
+    """mmengine would load what fits and score the rest as it was drawn."""
+    config = {'text': toy_config, 'lazy': toy_lazy_config}[kind]
+    torch.save({'state_dict': state}, tmp_path / 'other.pth')
+    out = tmp_path / 'scores.json'
+    with pytest.raises(SystemExit, match=rf'^tools/test.py: .*does not fit.*{message}') as caught:
+        tools.run(
+            TEST, config, tmp_path / 'other.pth', '--work-dir', tmp_path / 'work', '--out', out
+        )
+    assert '\n' not in caught.value.code and not out.exists()
+
+
+@pytest.mark.parametrize('content', [b'garbage', None])
+def test_no_checkpoint_is_one_line(content, tools, toy_config, tmp_path):
+    path = tmp_path / 'broken.pth'
+    torch.save([1, 2], path) if content is None else path.write_bytes(content)
+    with pytest.raises(SystemExit, match=r'^tools/test.py: .*broken\.pth') as caught:
+        tools.run(TEST, toy_config, path, '--work-dir', tmp_path)
+    assert '\n' not in caught.value.code
+
+
+def test_averaged_weights_are_scored(tools, toy_config, tmp_path):
+    """state_dict of a run with EMAHook holds the average; ema_state_dict what was trained."""
+    average = {'weight': torch.tensor([2.0]), 'bias': torch.tensor([1.5])}
+    raw = {'steps': torch.tensor(3), 'module.weight': torch.zeros(1), 'module.bias': torch.zeros(1)}
+    torch.save({'state_dict': average, 'ema_state_dict': raw}, tmp_path / 'ema.pth')
+    with_hook = tmp_path / 'ema_config.py'
+    with_hook.write_text(f"_base_ = {str(toy_config)!r}\ncustom_hooks = [dict(type='EMAHook')]\n")
+    for config in (toy_config, with_hook):
+        out = tmp_path / 'scores.json'
+        tools.run(TEST, config, tmp_path / 'ema.pth', '--work-dir', tmp_path, '--out', out)
+        assert json.loads(out.read_text())['toy/error'] == pytest.approx(0.5)
+        out.unlink()
+
+
+def test_two_processes_count_every_clip_once(root, toy_config, checkpoint, tmp_path, free_port):
     """5 clips on 2 processes: the sampler pads to 6, the score must not."""
     out = tmp_path / 'scores.json'
     environment = {
         **os.environ,
         'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
         'PYTHONPATH': f'{root}:{toy_config.parent}',
-        'PORT': str(free_port()),
+        'PORT': str(free_port),
         'OMP_NUM_THREADS': '1',
         'CUDA_VISIBLE_DEVICES': '',
     }
@@ -103,3 +142,22 @@ def test_two_processes_count_every_clip_once(root, toy_config, checkpoint, tmp_p
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-9000:]
     assert json.loads(out.read_text()) == {'toy/error': pytest.approx(0.5), 'toy/count': 5}
+
+
+def test_two_processes_and_a_checkpoint_of_another_model(root, toy_config, tmp_path, free_port):
+    torch.save({'state_dict': {'weight': torch.ones(1)}}, tmp_path / 'other.pth')
+    environment = {
+        **os.environ,
+        'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+        'PYTHONPATH': f'{root}:{toy_config.parent}',
+        'PORT': str(free_port),
+        'OMP_NUM_THREADS': '1',
+        'CUDA_VISIBLE_DEVICES': '',
+    }
+    command = ['bash', 'tools/dist_test.sh', toy_config, tmp_path / 'other.pth', '2']
+    result = subprocess.run(
+        [*map(str, command), '--work-dir', str(tmp_path)],
+        cwd=root, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode != 0
+    assert 'tools/test.py: ' in result.stderr and '1 missing (bias)' in result.stderr

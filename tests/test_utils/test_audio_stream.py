@@ -30,6 +30,8 @@ def test_channels():
     assert set_channels(stereo, 2) is stereo
     with pytest.raises(ValueError, match='channels must be 1 or 2'):
         set_channels(stereo, 3)
+    with pytest.raises(MediaError, match='The sound has 4 channels; stereo takes one or two'):
+        set_channels(np.repeat(stereo, 2, axis=0), 2)
 
 
 @pytest.fixture

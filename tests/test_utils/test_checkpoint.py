@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
@@ -20,6 +21,7 @@ from mmavs.utils.checkpoint import (
     install_safe_loading,
     load_checkpoint_file,
 )
+from mmavs.utils.config_text import check_config_text, parse_config_text
 
 
 class RunsCode:
@@ -197,6 +199,98 @@ def test_damaged_files(kind, tmp_path):
     path.write_bytes({'empty': b'', 'text': b'hello', 'truncated': whole[: len(whole) // 2]}[kind])
     with pytest.raises(ValueError, match=f'{kind}.pth is not a checkpoint'):
         load_checkpoint_file(path)
+
+
+@pytest.mark.parametrize('content', [b'garbage' * 9, b'\x80\x04\x95 not torch', b'<html>'])
+def test_garbage_is_not_called_unsafe(content, tmp_path):
+    (tmp_path / 'garbage.pth').write_bytes(content)
+    with pytest.raises(ValueError, match=r'garbage\.pth is not a checkpoint') as caught:
+        load_checkpoint_file(tmp_path / 'garbage.pth')
+    assert UNSAFE_ENV not in str(caught.value) and '\n' not in str(caught.value)
+
+
+EVIL_TEXTS = [
+    '__import__("os").mkdir({path!r})',
+    'a = __import__("os").mkdir({path!r})',
+    'import os\nos.mkdir({path!r})',
+    'dict = exec\na = dict("import os; os.mkdir({path})")',
+    '(a := exec)("1")',
+    'a = [x for x in ()]',
+    'a = dict(b=open({path!r}, "w"))',
+    "a = '{{{{$ENV:NOTHING:'+open({path!r},\"w\").name+'}}}}'",
+    "_base_ = '/elsewhere/config.py'",
+    'a = f"{{open({path!r})}}"',
+    'def f(): pass',
+    'a = lambda: 1',
+    'a.b = 1',
+    'if True: a = 1',
+    'a = ().__class__',
+    'from mmengine.config import read_base',
+]
+
+
+@pytest.mark.parametrize('text', EVIL_TEXTS)
+@pytest.mark.parametrize('place', ['config', 'cfg', 'hub'])
+def test_config_text_that_runs_code_is_refused(text, place, tmp_path, witness, monkeypatch):
+    text = text.format(path=str(witness))
+    path = tmp_path / 'evil.pth'
+    meta = {'epoch': 1, 'iter': 1, **({} if place == 'hub' else {place: text})}
+    hub = {'runtime_info': {'cfg': text}} if place == 'hub' else {}
+    torch.save({'meta': meta, 'state_dict': Head().state_dict(), 'message_hub': hub}, path)
+    for load in (
+        lambda: load_checkpoint_file(path),
+        lambda: load_checkpoint(Head(), str(path)),
+        lambda: Runner(
+            Head(), work_dir=str(tmp_path / 'work'), experiment_name=tmp_path.name
+        ).resume(str(path)),
+    ):
+        with pytest.raises(UnsafeCheckpointError, match=f'{path}.*could run code.*{UNSAFE_ENV}=1'):
+            load()
+        monkeypatch.setattr('mmengine.runner.Runner._instance_dict', {}, raising=False)
+    assert not witness.exists()
+    monkeypatch.setenv(UNSAFE_ENV, '1')
+    assert load_checkpoint_file(path)['meta'] == meta
+
+
+def test_resume_may_not_import_a_new_module(tmp_path):
+    """``Runner.resume`` executes meta['config']; meta['cfg'] only stands there."""
+    text = "custom_imports = dict(imports=['antigravity'])"
+    torch.save({'meta': {'cfg': text}}, tmp_path / 'a.pth')
+    load_checkpoint_file(tmp_path / 'a.pth')
+    torch.save({'meta': {'config': text}}, tmp_path / 'b.pth')
+    with pytest.raises(UnsafeCheckpointError, match='it imports antigravity'):
+        load_checkpoint_file(tmp_path / 'b.pth')
+
+
+def test_config_texts_of_mmengine_pass(root, tmp_path):
+    """All configs of mmavs as a Runner writes them, and what the values of a config may be."""
+    files = sorted((root / 'configs').glob('avsegformer/*.py'))
+    configs = [Config.fromfile(file) for file in files]
+    values = {
+        'numbers': [1, -2.5, float('inf'), None, True],
+        'nested': [dict(a=(1, [2]), b={'x y': dict(c='{')})],
+        'kind': float,
+        'dtype': torch.float32,
+        'words': "it's\nin lines",
+    }
+    configs.append(Config(values))
+    for config in configs:
+        text = config.pretty_text
+        torch.save({'meta': {'cfg': text, 'config': text}}, tmp_path / 'a.pth')
+        assert load_checkpoint_file(tmp_path / 'a.pth')['meta']['cfg'] == text
+    for config in configs[:-1]:
+        expected = Config.fromstring(config.pretty_text, '.py')._cfg_dict.to_dict()
+        assert parse_config_text(config.pretty_text) == expected
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [('a = torch.float32', 'torch.float32 stand'), ('a =', 'no Python'), ('a = dict(1)', 'no Pyt')],
+)
+def test_config_text_that_cannot_be_read(text, message):
+    check_config_text(text)
+    with pytest.raises(ValueError, match=message):
+        parse_config_text(text)
 
 
 def test_installing_twice_changes_nothing():

@@ -1,6 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 from toy_media import tone
 
@@ -90,3 +91,21 @@ def test_unreadable_frame(folder):
     path.write_bytes(b'no picture')
     with pytest.raises(MediaError, match=r'x_4\.png: the frame cannot be read'):
         FrameFolder(folder)
+
+
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_sound_with_nan_or_inf(folder, bad):
+    sound = tone(11, 16000)
+    sound[0, 100000] = bad
+    soundfile.write(folder / 'sound.wav', sound.T, 16000, subtype='FLOAT')
+    blocks = FrameFolder(folder).iter_audio(16000, 1)
+    with pytest.raises(MediaError, match=r'sound\.wav holds NaN or infinite samples'):
+        list(blocks)
+
+
+def test_no_stereo_of_many_channels(folder):
+    write_wav(folder / 'sound.wav', tone(11, 16000, channels=6), 16000)
+    reader = FrameFolder(folder)
+    with pytest.raises(MediaError, match=r'sound\.wav has 6 channels; stereo takes one or two'):
+        reader.iter_audio(16000, 2)
+    assert next(reader.iter_audio(16000, 1)).shape[0] == 1

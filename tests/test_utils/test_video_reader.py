@@ -113,3 +113,13 @@ def test_pictures_cut_off(tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(MediaError, match='truncated'):
         list(VideoReader(path).iter_frames())
+
+
+def test_sound_with_nan_is_an_error(tmp_path, monkeypatch):
+    reader = VideoReader(
+        write_video(tmp_path / 'v.mp4', [grey(50)] * 25, 25, tone(1, 16000), 16000)
+    )
+    blocks = [tone(1, 16000), np.full((1, 100), np.nan, np.float32)]
+    monkeypatch.setattr(reader, '_native_audio', lambda: iter(blocks))
+    with pytest.raises(MediaError, match=r'v\.mp4 holds NaN or infinite samples'):
+        sound_of(reader, 16000, 1)

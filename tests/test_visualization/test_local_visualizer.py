@@ -9,6 +9,7 @@ from PIL import Image
 from mmavs.registry import VISUALIZERS
 from mmavs.structures import AVSDataSample
 from mmavs.visualization import AVSLocalVisualizer
+from mmavs.visualization.local_visualizer import _times
 
 RED, BLUE = [230, 60, 60], [0, 0, 200]
 META = dict(classes=('background', 'sounding'), palette=[[0, 0, 0], RED])
@@ -192,3 +193,15 @@ def test_tensorboard_back_end(tmp_path):
     (image,) = events.Images('val_cat_x')
     expected = visualizer.draw_clip('val_cat/x', make_frames(), make_sample())
     assert (image.step, image.height, image.width) == (7, *expected.shape[:2])
+
+
+@pytest.mark.parametrize('seconds', [4.8, 5, 10])
+def test_a_frame_is_a_second_however_long_the_sound_is(visualizer, seconds):
+    t = np.arange(int(seconds * 16000)) / 16000
+    wave = (np.sin(2 * np.pi * 3000 * t) * ((t >= 3) & (t < 4)))[None].astype(np.float32)
+    sample = make_sample(frame_indices=list(range(5)), num_clip_frames=5)
+    picture = visualizer.draw_clip('clip', make_frames(), sample, wave, 16000)
+    sound = picture[-134:-26].astype(int)
+    loud = [(sound[:, 128 + k * 246 : 308 + k * 246, 0] > 150).sum() for k in range(5)]
+    assert [count > 170 for count in loud] == [False, False, False, True, False]
+    assert _times(sample, 5, wave) == [f'{k}.94 s' for k in range(5)]

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlparse
 
 ROOT = Path(__file__).resolve().parents[2]
 MIM_PARTS = ('configs', 'tools/train.py', 'model-index.yml')
+QT_BUILDS = ('opencv-python', 'opencv-contrib-python')
 
 
 def read_requirements(path: Path) -> list[str]:
@@ -39,7 +40,10 @@ def unmet_requirements(lines: list[str]) -> list[str]:
     try:
         from packaging.requirements import Requirement
     except ModuleNotFoundError:  # an environment in which nothing is installed yet
-        return [f'{line.partition(";")[0]} (not installed)' for line in lines]
+        try:
+            from pip._vendor.packaging.requirements import Requirement
+        except ModuleNotFoundError:
+            return [f'{line.partition(";")[0]} (not installed)' for line in lines]
     unmet = []
     for line in lines:
         requirement = Requirement(line)
@@ -70,6 +74,30 @@ def unmet_editable(root: Path) -> list[str]:
         return [f'mmavs (installed from {source}, not from {root})']
     missing = [part for part in MIM_PARTS if not (root / 'mmavs' / '.mim' / part).exists()]
     return [f'mmavs/.mim ({", ".join(missing)} not there)'] if missing else []
+
+
+def unmet_cv2() -> list[str]:
+    """Why ``cv2`` is not what opencv-python-headless alone brings; empty if it is.
+
+    All distributions of OpenCV write the same folder ``cv2/``, so the last one installed wins, and
+    that of opencv-python does not import where libGL.so.1 is not there. Nothing is imported here.
+    """
+
+    def installed(name: str) -> bool:
+        return any(True for _ in metadata.distributions(name=name))
+
+    if not installed('opencv-python-headless'):  # unmet_requirements says so
+        return []
+    others = [name for name in QT_BUILDS if installed(name)]
+    if others:
+        return [f'cv2 ({" and ".join(others)} installed, beside opencv-python-headless)']
+    spec = importlib.util.find_spec('cv2')
+    version = Path(spec.origin).with_name('version.py') if spec and spec.origin else None
+    if version is None or not version.is_file():
+        return ['cv2 (files of opencv-python-headless not there)']
+    if 'headless = True' not in version.read_text():
+        return [f'cv2 ({version.parent} is not of opencv-python-headless)']
+    return []
 
 
 def unmet_ops() -> list[str]:
@@ -106,7 +134,7 @@ def main() -> int:
     lines = [
         line for name in names for line in read_requirements(ROOT / 'requirements' / f'{name}.txt')
     ]
-    unmet = unmet_requirements(lines) + unmet_editable(ROOT)
+    unmet = unmet_requirements(lines) + unmet_cv2() + unmet_editable(ROOT)
     if args.with_ops:
         unmet += unmet_ops()
     print(*unmet, sep='\n', end='\n' if unmet else '')

@@ -1,8 +1,8 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """The main job on embedded data: write it, train, test, test with swapped sound, segment a video.
 
-Every step is a command that can be run by hand; it is printed before it runs. Steps whose result is
-there already are not repeated.
+Every step is a command that can be run by hand; it is printed before it runs. Run again, whole data
+are not written again and the training goes on where it stopped; tests and video are repeated.
 """
 
 import argparse
@@ -43,6 +43,18 @@ def run(title: str, tool: str, *arguments: object) -> None:
     print(f'== {title}: {time.monotonic() - start:.0f} s', flush=True)
 
 
+def is_whole(data: Path) -> bool:
+    """Whether clips and video were written to the end: of each, this file comes last."""
+    meta_path = data / 'Multi-sources' / 'synth_meta.json'
+    if not meta_path.is_file() or not any((data / 'videos').glob('*_truth/truth.json')):
+        return False
+    try:
+        complete = json.loads(meta_path.read_text()).get('complete', False)
+    except ValueError:  # it was being written
+        return False
+    return complete and any((data / 'videos').glob('*.mp4'))
+
+
 def write_data(work_dir: Path, train: int, test: int) -> tuple[Path, Path, float]:
     """Write the clips and a video with sound.
 
@@ -51,7 +63,7 @@ def write_data(work_dir: Path, train: int, test: int) -> tuple[Path, Path, float
     """
     data = work_dir / 'data'
     meta_path = data / 'Multi-sources' / 'synth_meta.json'
-    if not meta_path.exists():
+    if not is_whole(data):
         run(
             'Write SynthAVS in the layout of MS3, and a video',
             'tools/dataset_converters/synth_avs.py',
@@ -101,6 +113,9 @@ def main() -> None:
     )
     checkpoint = Path((train_dir / 'last_checkpoint').read_text().strip())
     right = test('right sound', args, checkpoint, *loaders)
+    # A folder a run, named by its time: of this run, not of an earlier one.
+    newest = max((args.work_dir / 'test').glob('*/pictures'), key=lambda p: p.stat().st_mtime)
+    picture = min(newest.rglob('*.png'))
     swapped = test(
         'swapped sound',
         args,
@@ -115,7 +130,6 @@ def main() -> None:
         *(video, '--config', args.config, '--checkpoint', checkpoint),
         *('--out-dir', overlay_dir, '--fps', 4),
     )
-    pictures = sorted(args.work_dir.glob('test/*/pictures/**/*.png'))
     overlays = sorted(overlay_dir.rglob('*.mp4'))
     gain = right['avs/mIoU'] - ceiling
     print(
@@ -126,7 +140,7 @@ def main() -> None:
    mIoU with swapped sound      {swapped['avs/mIoU']:6.2f}
    above the ceiling by         {gain:6.2f}   (expected: at least {MARGIN:.0f})
    video     {overlays[0]}
-   picture   {pictures[0]}
+   picture   {picture}
    weights   {checkpoint}
    time      {(time.monotonic() - start) / 60:.1f} min without set-up"""
     )

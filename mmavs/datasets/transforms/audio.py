@@ -16,9 +16,9 @@ from mmcv.transforms import BaseTransform
 
 from mmavs.registry import TRANSFORMS
 from mmavs.utils.audio_io import read_audio
+from mmavs.utils.audio_stream import check_channels
+from mmavs.utils.timing import EXAMPLE_SPAN, EXAMPLE_STEP
 
-EXAMPLE_SECONDS = 0.975
-HOP_SECONDS = 0.96
 NUM_MEL_FRAMES, NUM_MEL_BANDS = 96, 64
 LOGMEL_OF_SILENCE = math.log(0.01)  # log-mel is ln(mel + 0.01): zeros would be a sound
 
@@ -27,12 +27,13 @@ LOGMEL_OF_SILENCE = math.log(0.01)  # log-mel is ln(mel + 0.01): zeros would be 
 class LoadClipAudio(BaseTransform):
     """Read the waveform of the whole clip from its WAV file.
 
-    Where the sound is shorter than the frames need, ``on_short`` decides. ``'repeat_last'`` does
-    what the official script does with the last log-mel example, on the waveform: the incomplete
-    rest behind the last complete example is dropped, and the waveform goes on with a period of 0.96
-    s. All complete examples stay as they are, and 94 of the 96 log-mel frames of each added example
-    equal those of the last; the two at the seam hear the end of one period and the start of the
-    next. A warning names the file.
+    Where the sound is shorter than the frames need, ``on_short`` decides. ``'repeat_last'``: the
+    incomplete rest behind the last complete example is dropped, and the waveform goes on with its
+    last 0.96 s again and again. A warning names the file. All complete examples stay as they are.
+    The added ones are near the last complete example, but not equal to it: 94 of their 96 log-mel
+    frames are, the first two hear the end of one period and the start of the next.
+    ``LogMelFrontend(on_short='repeat_last')`` is another thing: it repeats the last log-mel example
+    itself, all 96 frames, as the official script does. What is lengthened here never gets there.
 
     Required keys: ``audio_path``, ``num_clip_frames``, ``audio_condition`` (optional: ``'silence'``
     gives zeros as long as the real sound).
@@ -72,41 +73,16 @@ class LoadClipAudio(BaseTransform):
             )
         audio, _ = read_audio(path, self.sample_rate, self.mono)
         if not self.mono:
-            audio = self._two_channels(audio, path)
-        needed = samples_needed(results['num_clip_frames'], self.sample_rate)
-        if audio.shape[1] < needed:
-            audio = self._lengthen(audio, needed, results)
+            check_channels(str(path), len(audio), 2)
+            audio = audio if len(audio) == 2 else np.repeat(audio, 2, axis=0)
+        audio = fit_clip(
+            audio, results['num_clip_frames'], self.sample_rate, self.on_short, str(path)
+        )
         if results.get('audio_condition') == 'silence':
             audio = np.zeros_like(audio)
         results['audio'] = audio
         results['sample_rate'] = self.sample_rate
         return results
-
-    def _two_channels(self, audio: np.ndarray, path: str) -> np.ndarray:
-        if len(audio) > 2:
-            raise ValueError(f'{path} has {len(audio)} channels; mono=False takes one or two.')
-        return audio if len(audio) == 2 else np.repeat(audio, 2, axis=0)
-
-    def _lengthen(self, audio: np.ndarray, needed: int, results: dict[str, Any]) -> np.ndarray:
-        rate, frames = self.sample_rate, results['num_clip_frames']
-        example = samples_needed(1, rate)
-        found = (
-            f'{results["audio_path"]} is too short: {audio.shape[1]} samples at {rate} Hz '
-            f'({audio.shape[1] / rate:.3f} s), the {frames} frames of the clip need {needed} '
-            f'({needed / rate:.3f} s).'
-        )
-        if audio.shape[1] < example:
-            raise ValueError(
-                f'{found} It does not even hold one example of {EXAMPLE_SECONDS} s that could be '
-                'repeated. Extract the sound again, or take the clip out of the csv.'
-            )
-        if self.on_short == 'error':
-            raise ValueError(
-                f"{found} Extract the sound again, or set on_short='repeat_last' in LoadClipAudio, "
-                'which repeats the last example as the official script does.'
-            )
-        warnings.warn(f'{found} Its last example is repeated.', stacklevel=2)
-        return repeat_last_example(audio, needed, example, round(HOP_SECONDS * rate))
 
     def __repr__(self) -> str:
         return (
@@ -205,7 +181,49 @@ class FlipStereo(BaseTransform):
 
 def samples_needed(num_frames: int, sample_rate: int) -> int:
     """Samples that the VGGish examples of ``num_frames`` frames cover at ``sample_rate`` Hz."""
-    return math.ceil(round((EXAMPLE_SECONDS + HOP_SECONDS * (num_frames - 1)) * sample_rate, 6))
+    return math.ceil(round((EXAMPLE_SPAN + EXAMPLE_STEP * (num_frames - 1)) * sample_rate, 6))
+
+
+def fit_clip(
+    audio: np.ndarray, num_frames: int, sample_rate: int, on_short: str, source: str
+) -> np.ndarray:
+    """Make the sound of a clip long enough for its frames, as :class:`LoadClipAudio` does.
+
+    Args:
+        audio (np.ndarray): (C, S) float.
+        num_frames (int): Frames of the whole clip.
+        sample_rate (int): In Hz.
+        on_short (str): ``'error'`` or ``'repeat_last'``.
+        source (str): Names the sound in messages.
+
+    Returns:
+        np.ndarray: (C, S') with S' >= S.
+
+    Raises:
+        ValueError: If the sound is too short, and ``on_short`` is ``'error'`` or there is not even
+            one example.
+    """
+    needed, example = samples_needed(num_frames, sample_rate), samples_needed(1, sample_rate)
+    length = audio.shape[1]
+    if length >= needed:
+        return audio
+    found = (
+        f'{source} is too short: {length} samples at {sample_rate} Hz '
+        f'({length / sample_rate:.3f} s), the {num_frames} frames of the clip need {needed} '
+        f'({needed / sample_rate:.3f} s).'
+    )
+    if length < example:
+        raise ValueError(
+            f'{found} It does not even hold one example of {EXAMPLE_SPAN} s that could be '
+            'repeated. Extract the sound again, or take the clip out of the csv.'
+        )
+    if on_short == 'error':
+        raise ValueError(
+            f"{found} Extract the sound again, or set on_short='repeat_last' in LoadClipAudio of "
+            f'the config, which repeats the last {EXAMPLE_STEP} s of the waveform.'
+        )
+    warnings.warn(f'{found} Its last {EXAMPLE_STEP} s are repeated.', stacklevel=3)
+    return repeat_last_example(audio, needed, example, round(EXAMPLE_STEP * sample_rate))
 
 
 def repeat_last_example(audio: np.ndarray, length: int, example: int, hop: int) -> np.ndarray:

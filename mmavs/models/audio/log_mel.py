@@ -67,8 +67,10 @@ class LogMelFrontend(BaseModule):
         example_frames (int): Windows of one example (0.96 s). Defaults to 96.
         example_hop (int): Windows from one example to the next. Defaults to 96.
         on_short (str): What a clip gets whose sound has fewer examples than the clip has frames.
-            ``'error'`` raises, ``'repeat_last'`` repeats the last example (the official features
-            of S4 and MS3), ``'zeros'`` gives examples of zeros (the official loader of AVSS).
+            ``'error'`` raises, ``'repeat_last'`` repeats the last log-mel example itself, all
+            frames of it (the official features of S4 and MS3; ``LoadClipAudio`` has an option of
+            the same name that repeats the last 0.96 s of the waveform, whose examples differ in
+            two frames), ``'zeros'`` gives examples of zeros (the official loader of AVSS).
             Zeros that pad a waveform count as sound, so sounds of different lengths are to be
             lengthened before they are batched. Defaults to ``'error'``.
     """

@@ -34,7 +34,13 @@ class MemoryDecoder(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        attention = dict(embed_dims=embed_dims, num_heads=num_heads, dropout=dropout)
+        attention = dict(
+            embed_dims=embed_dims,
+            num_heads=num_heads,
+            attn_drop=dropout,
+            # mmcv's argument ``dropout`` would write into the default that all its attentions share
+            dropout_layer=dict(type='Dropout', drop_prob=dropout),
+        )
         feedforward = dict(
             embed_dims=embed_dims,
             feedforward_channels=feedforward_channels,

@@ -92,9 +92,11 @@ class AVSegFormerHead(BaseModule):
 
         Xavier for every matrix, kernel and table but the audio projection's; biases of convolutions
         as torch has them (mmcv's ConvModule sets zero); Deformable-DETR's values for the deformable
-        attentions; N(0, 1) for the level embedding.
+        attentions; N(0, 1) for the level embedding. An ``init_cfg`` of type ``Pretrained`` wins.
         """
         super().init_weights()
+        if self.init_cfg and self.init_cfg['type'] == 'Pretrained':
+            return
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1 and not name.startswith('audio_proj.'):
                 nn.init.xavier_uniform_(parameter)

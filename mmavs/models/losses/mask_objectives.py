@@ -8,15 +8,12 @@ from torch import Tensor, nn
 from mmavs.registry import MODELS
 from mmavs.structures import IGNORE_INDEX
 
-# sigmoid(-50) is 2e-22: such a pixel adds nothing to a Dice sum and gets no gradient.
-_SURELY_BACKGROUND = -50.0
-
 
 @MODELS.register_module()
 class BinaryMaskLoss(nn.Module):
     """Dice or binary cross-entropy between one map of logits and «any class but background».
 
-    Runs in float32 under autocast. Ignored pixels are taken out of both sides.
+    Runs in float32 under autocast, over the pixels that have a label.
 
     Args:
         loss (dict): A loss on (M, H, W) logits and targets. Defaults to mmdet's ``DiceLoss`` with
@@ -40,9 +37,17 @@ class BinaryMaskLoss(nn.Module):
         """
         with torch.autocast(logits.device.type, enabled=False):
             logits = logits.float().squeeze(1)
-            logits = logits.masked_fill(target == IGNORE_INDEX, _SURELY_BACKGROUND)
-            foreground = (target > 0) & (target != IGNORE_INDEX)
-            return self.loss(logits, foreground.float())
+            labelled = target != IGNORE_INDEX
+            foreground = (target > 0).float()
+            if labelled.all():
+                return self.loss(logits, foreground)
+            # Frames have different numbers of labelled pixels, so they are scored one by one.
+            losses = [
+                self.loss(logits[frame][pixels][None], foreground[frame][pixels][None])
+                for frame, pixels in enumerate(labelled)
+                if pixels.any()
+            ]
+            return torch.stack(losses).mean() if losses else logits.sum() * 0
 
 
 @MODELS.register_module()

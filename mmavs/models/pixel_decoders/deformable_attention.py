@@ -73,8 +73,9 @@ def deformable_attention(
                 largest_divisor(value.shape[0], im2col_step),
             )
         else:
+            # mmcv loops over the shapes: from a GPU each would be a synchronisation
             output = multi_scale_deformable_attn_pytorch(
-                value, spatial_shapes, sampling_locations, attention_weights
+                value, spatial_shapes.tolist(), sampling_locations, attention_weights
             )
     return output.to(dtype)
 

@@ -88,15 +88,18 @@ def test_autocast_does_not_change_the_losses(arrays):
     assert {k: v.item() for k, v in found.items()} == {k: v.item() for k, v in expected.items()}
 
 
-def test_ignored_pixels_add_nothing(arrays):
-    """Dice over the labelled half of a frame, with the other half at 255."""
-    logits, feature = tensors(arrays)
+@pytest.mark.parametrize('inner', ['mmdet.DiceLoss', 'BinaryCrossEntropyLoss'])
+def test_ignored_pixels_do_not_count(arrays, inner):
+    """The loss of the labelled half of a frame, with the other half at 255."""
+    logits, _ = tensors(arrays)
     target = torch.from_numpy(arrays['gt_ms3']).squeeze(1).long()
-    loss = MODELS.build(dict(type='BinaryMaskLoss'))
+    loss = MODELS.build(dict(type='BinaryMaskLoss', loss=dict(type=inner)))
     expected = loss(logits[..., :16, :], target[:, :16])
     masked = target.clone()
     masked[:, 16:] = IGNORE_INDEX
     assert torch.allclose(loss(logits, masked), expected, atol=1e-6)
+    masked[:] = IGNORE_INDEX
+    assert loss(logits, masked).item() == 0
 
 
 def test_no_annotated_frame_gives_zero_and_keeps_the_graph(arrays):

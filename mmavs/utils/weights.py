@@ -1,0 +1,64 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""Fill a model with the weights of a checkpoint, all of them or none."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+
+SHOWN_KEYS = 3
+"""int: Keys of each kind that an error about a checkpoint lists."""
+
+
+class CheckpointMismatchError(ValueError):
+    """A checkpoint of another architecture than the config's."""
+
+
+def load_weights(model: nn.Module, checkpoint: Any, path: str, config_name: str) -> None:
+    """Load a checkpoint strictly.
+
+    Args:
+        model (nn.Module): Filled in place; it may be wrapped for distributed runs.
+        checkpoint (Any): A dict with ``state_dict``, or the state dict itself.
+        path (str): Of the checkpoint, for the error.
+        config_name (str): For the error.
+
+    Raises:
+        CheckpointMismatchError: If keys are missing, unexpected or of another shape.
+        ValueError: If the checkpoint holds no weights.
+    """
+    if is_model_wrapper(model):
+        model = model.module
+    given = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
+    if not isinstance(given, Mapping):
+        raise ValueError(f'{path} holds no state dict of weights.')
+    if 'state_dict' not in checkpoint and not all(isinstance(v, Tensor) for v in given.values()):
+        raise ValueError(f'{path} holds no state_dict, but {", ".join(map(str, list(given)[:5]))}.')
+    given = {key.removeprefix('module.'): value for key, value in given.items()}
+    try:
+        model.load_state_dict(given, strict=True)
+    except RuntimeError as error:
+        wanted = model.state_dict()
+        shapes = [
+            f'{key} {tuple(given[key].shape)} in the file, {tuple(wanted[key].shape)} in the model'
+            for key in wanted
+            if key in given and given[key].shape != wanted[key].shape
+        ]
+        raise CheckpointMismatchError(
+            f'{path} does not fit the model of {config_name}: '
+            + '; '.join(
+                (
+                    _count([key for key in wanted if key not in given], 'missing'),
+                    _count([key for key in given if key not in wanted], 'unexpected'),
+                    _count(shapes, 'of another shape'),
+                )
+            )
+            + '. Give the config that the checkpoint was trained with; official checkpoints are '
+            'converted by tools/model_converters/official2mmavs.py first.'
+        ) from error
+
+
+def _count(keys: Sequence[str], what: str) -> str:
+    shown = f' ({", ".join(keys[:SHOWN_KEYS])}{", ..." if len(keys) > SHOWN_KEYS else ""})'
+    return f'{len(keys)} {what}{shown if keys else ""}'
