@@ -13,7 +13,7 @@ bash tools/setup_env.sh --tests
 
 # A test does not get faster with threads, but two processes that each use all cores get slower.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}"
-cores=$(nproc)
+cores=$(env -u OMP_NUM_THREADS nproc) # nproc heeds OMP_NUM_THREADS
 workers="${MMAVS_TEST_WORKERS:-$((cores < 4 ? cores : 4))}"
 parallel=()
 if ((workers > 1)); then parallel=(-n "$workers" --dist loadfile); fi
