@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from mmavs.datasets.transforms.audio import fit_clip
-from mmavs.registry import DATASETS, MODELS
+from mmavs.registry import DATASETS, MODELS, TRANSFORMS
 from mmavs.structures import AVSDataSample
 from mmavs.utils.checkpoint import load_checkpoint_file
 from mmavs.utils.weights import load_weights
@@ -172,7 +172,8 @@ def inference_pipeline(config: Config, load_frames: bool) -> Compose:
     for transform in pipeline_of_test(config):
         name = transform_name(transform)
         if not name.startswith('Load') or (load_frames and name == 'LoadClipFrames'):
-            kept.append(transform)
+            # by our registry, whatever scope another Runner of the process has left
+            kept.append(TRANSFORMS.build(transform) if isinstance(transform, dict) else transform)
     return Compose(kept)
 
 
