@@ -16,6 +16,8 @@ from mmengine.dataset import BaseDataset
 
 from mmavs.registry import TRANSFORMS
 
+from .audio_conditions import AudioCondition
+
 BINARY_METAINFO = dict(classes=('background', 'sounding'), palette=[[0, 0, 0], [230, 60, 60]])
 """dict: Classes and RGB colours of the benchmarks without categories."""
 
@@ -35,10 +37,10 @@ class BaseAVSDataset(BaseDataset):
         split (str | Sequence[str]): ``'train'``, ``'val'``, ``'test'``, or several of them.
         frames (str): ``'all'``, or ``'annotated'``: only frames with a mask. A network that does
             not mix frames has the same losses on both. Defaults to ``'all'``.
-        audio_condition (str): What is heard: ``'original'``; ``'silence'``: zeros as long as the
-            real sound; ``'swapped'``: the sound of another clip of the split, see
-            :func:`swap_partners`. Defaults to ``'original'``.
-        condition_seed (int): Seed of ``'swapped'``. Defaults to 0.
+        audio_condition (str): What is heard, see :class:`AudioCondition`. Defaults to
+            ``'original'``.
+        condition_cfg (dict, optional): Further arguments of :class:`AudioCondition`, e.g.
+            ``dict(seed=1)``. Defaults to None.
         pipeline (Sequence): Transforms. Defaults to ().
         **kwargs (Any): ``data_prefix``, ``indices``, ``test_mode``, ``metainfo`` and so on of
             :class:`mmengine.dataset.BaseDataset`.
@@ -51,8 +53,9 @@ class BaseAVSDataset(BaseDataset):
 
     SPLITS = ('train', 'val', 'test')
     FRAMES = ('all', 'annotated')
-    AUDIO_CONDITIONS = ('original', 'silence', 'swapped')
     COLUMNS: tuple[str, ...] = ()
+    AUDIO_KEYS: tuple[str, ...] = ('audio_path', 'logmel_path')
+    """tuple[str]: What an item is heard from; a condition may give an item those of another."""
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class BaseAVSDataset(BaseDataset):
         split: str | Sequence[str] = 'train',
         frames: str = 'all',
         audio_condition: str = 'original',
-        condition_seed: int = 0,
+        condition_cfg: dict | None = None,
         pipeline: Sequence[dict | Callable] = (),
         **kwargs: Any,
     ) -> None:
@@ -71,10 +74,7 @@ class BaseAVSDataset(BaseDataset):
         if not self.splits:
             raise ValueError(f'split is empty, expected one or more of {self.SPLITS}.')
         self.frames = _check_choice('frames', frames, self.FRAMES)
-        self.audio_condition = _check_choice(
-            'audio_condition', audio_condition, self.AUDIO_CONDITIONS
-        )
-        self.condition_seed = condition_seed
+        self.audio_condition = AudioCondition(audio_condition, **(condition_cfg or {}))
         # Built by our registry, so that a data set works without a default scope too.
         transforms = [
             TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline
@@ -105,22 +105,31 @@ class BaseAVSDataset(BaseDataset):
 
         Returns:
             list[dict]: What :meth:`parse_data_info` gives, with ``frame_indices`` (positions of the
-            chosen frames in the clip), ``num_clip_frames`` and ``audio_condition``.
+            chosen frames in the clip), ``num_clip_frames``, ``audio_condition`` and
+            ``audio_clip_id`` (whose sound is heard).
         """
         self._check_layout()
-        rows = read_csv_rows(self.ann_file, self.COLUMNS, self.SPLITS)
-        data_list = [self.parse_data_info(row) for row in rows if row['split'] in self.splits]
+        rows = self.read_rows()
+        data_list = self.parse_rows([row for row in rows if row['split'] in self.splits])
+        splits = '+'.join(self.splits)
         if not data_list:
             counts = dict(Counter(row['split'] for row in rows))
-            raise ValueError(
-                f'{self.ann_file} lists no clip of split {"+".join(self.splits)}; it has {counts}.'
-            )
-        if self.audio_condition == 'swapped':
-            self._swap_audio(data_list)
+            raise ValueError(f'{self.ann_file} lists no clip of split {splits}; it has {counts}.')
+        self.audio_condition.apply(data_list, self.AUDIO_KEYS, f'split {splits} of {self.ann_file}')
         for info in data_list:
-            info['audio_condition'] = self.audio_condition
             self._choose_frames(info)
         return data_list
+
+    def read_rows(self) -> list[dict[str, str]]:
+        """The rows of the csv, of all splits."""
+        return read_csv_rows(self.ann_file, self.COLUMNS, self.SPLITS)
+
+    def parse_rows(self, rows: list[dict[str, str]]) -> list[dict[str, Any]]:
+        """Turn the rows of the chosen splits into items; here one a row.
+
+        A benchmark with several rows an item, or that leaves some out, overrides this.
+        """
+        return [self.parse_data_info(row) for row in rows]
 
     def set_epoch(self, seed: int, epoch: int, number: int = 0) -> None:
         """Make what the transforms draw for an item depend on these numbers and its index alone.
@@ -192,19 +201,6 @@ class BaseAVSDataset(BaseDataset):
         info['frame_indices'] = chosen
         info['num_clip_frames'] = total
 
-    def _swap_audio(self, data_list: list[dict[str, Any]]) -> None:
-        if len(data_list) < 2:
-            raise ValueError(
-                f"audio_condition='swapped' needs at least 2 clips, {self.ann_file} lists "
-                f'{len(data_list)} of split {"+".join(self.splits)}.'
-            )
-        partners = swap_partners(
-            [info.get('category', '') for info in data_list], self.condition_seed
-        )
-        sounds = [(info['audio_path'], info['logmel_path']) for info in data_list]
-        for info, partner in zip(data_list, partners):
-            info['audio_path'], info['logmel_path'] = sounds[partner]
-
 
 @contextmanager
 def seeded_draws(*entropy: int) -> Iterator[None]:
@@ -224,31 +220,6 @@ def seeded_draws(*entropy: int) -> Iterator[None]:
         random.setstate(before[0])
         np.random.set_state(before[1])
         torch.set_rng_state(before[2])
-
-
-def swap_partners(categories: Sequence[str], seed: int) -> list[int]:
-    """For every clip another one whose sound it gets: a derangement, and each sound is used once.
-
-    The clips are shuffled, sorted by category, and the sounds rotated by the size of the largest
-    category. So the sound comes from another category for every clip, as long as no category holds
-    more than half of the clips; then for as many as possible.
-
-    Args:
-        categories (Sequence[str]): The category of each of at least 2 clips; all the same where the
-            benchmark has none.
-        seed (int): Seed of the shuffle.
-
-    Returns:
-        list[int]: Position of the clip whose sound each clip gets; never its own.
-    """
-    shuffled = np.random.default_rng(seed).permutation(len(categories)).tolist()
-    order = sorted(shuffled, key=lambda index: categories[index])
-    largest = max(Counter(categories).values())
-    shift = max(1, min(largest, len(order) - largest))
-    partners = [0] * len(order)
-    for position, index in enumerate(order):
-        partners[index] = order[(position + shift) % len(order)]
-    return partners
 
 
 def read_csv_rows(path: str, columns: Sequence[str], splits: Sequence[str]) -> list[dict[str, str]]:

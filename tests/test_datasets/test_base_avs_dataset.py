@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from mmavs.datasets import AVSBenchMS3Dataset, AVSBenchS4Dataset
-from mmavs.datasets.base_avs_dataset import read_csv_rows, swap_partners
+from mmavs.datasets.audio_conditions import swap_partners
+from mmavs.datasets.base_avs_dataset import read_csv_rows
 
 COLUMNS = ('name', 'start', 'category', 'split')
 SPLITS = ('train', 'val', 'test')
