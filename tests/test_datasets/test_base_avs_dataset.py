@@ -130,7 +130,7 @@ def test_swapped_sound_belongs_to_another_clip(s4_root, pipeline):
 
 def test_swapping_needs_two_clips(ms3_root):
     with pytest.raises(
-        ValueError, match="'swapped' needs at least 2 clips, .* lists 1 of split test"
+        ValueError, match="'swapped' needs at least 2 clips, split test of .* has 1"
     ):
         AVSBenchMS3Dataset(data_root=str(ms3_root), split='test', audio_condition='swapped')
 
