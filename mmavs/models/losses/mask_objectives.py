@@ -71,7 +71,7 @@ class BinaryCrossEntropyLoss(nn.Module):
 
 @MODELS.register_module()
 class SemanticMaskLoss(nn.Module):
-    """Cross-entropy over the K classes, mean over all pixels with a label.
+    """Cross-entropy over the K classes, mean over all pixels with a label; 0 if there are none.
 
     Args:
         loss_weight (float): Factor of the loss. Defaults to 1.0.
@@ -83,6 +83,8 @@ class SemanticMaskLoss(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss (scalar) of logits (M, K, H, W) and classes (M, H, W) int64, 255 is ignored."""
+        if (target == IGNORE_INDEX).all():  # a crop may miss the picture: the mean would be NaN
+            return logits.float().sum() * 0
         with torch.autocast(logits.device.type, enabled=False):
             loss = F.cross_entropy(logits.float(), target, ignore_index=IGNORE_INDEX)
         return self.loss_weight * loss
