@@ -1,4 +1,16 @@
 # Copyright (c) mmavs developers. All rights reserved.
-from .metrics import AVSBenchMetric
+from .metrics import (
+    AudioRobustnessMetric,
+    AVSBenchMetric,
+    AVSSemanticMetric,
+    ClassCoverageMetric,
+    PerDatasetMetric,
+)
 
-__all__ = ['AVSBenchMetric']
+__all__ = [
+    'AVSBenchMetric',
+    'AVSSemanticMetric',
+    'AudioRobustnessMetric',
+    'ClassCoverageMetric',
+    'PerDatasetMetric',
+]

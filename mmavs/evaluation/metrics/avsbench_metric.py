@@ -6,15 +6,15 @@ from typing import Any
 
 import torch
 from mmengine.evaluator import BaseMetric
-from mmengine.logging import MMLogger, print_log
-from prettytable import PrettyTable
 from torch import Tensor
 
 from mmavs.evaluation.functional import f_curve, mask_iou, threshold_histogram
 from mmavs.evaluation.functional.f_measure import BETA2, NUM_THRESHOLDS
 from mmavs.registry import METRICS
 
-REQUIRED_FIELDS = ('pred_scores', 'gt_sem_seg', 'frame_valid', 'frame_annotated')
+from .samples import LABEL_FIELDS, clip_name, require_fields, scored_frames
+from .tables import log, score_table
+
 HALF = NUM_THRESHOLDS // 2
 """int: Index of the threshold 0.5."""
 
@@ -127,38 +127,21 @@ class AVSBenchMetric(BaseMetric):
 
     def _scored_frames(self, sample: dict) -> tuple[Tensor, Tensor]:
         """(n, H, W) scores and bool ground truth of the frames that count."""
-        clip = sample.get('clip_id', 'unknown')
-        missing = [field for field in REQUIRED_FIELDS if field not in sample]
-        if missing:
-            raise ValueError(
-                f'{type(self).__name__} needs {", ".join(missing)}, which clip "{clip}" lacks. '
-                'pred_scores come from predict of binary tasks, the others from PackAVSInputs of '
-                'a pipeline that loads masks.'
-            )
-        scores, labels = sample['pred_scores']['data'], sample['gt_sem_seg']['data']
-        if scores.shape != labels.shape:
-            raise ValueError(
-                f'Clip "{clip}": pred_scores are {tuple(scores.shape)} and gt_sem_seg is '
-                f'{tuple(labels.shape)}; predict has to resize to the size of the label.'
-            )
-        counts = (sample['frame_valid'] & sample['frame_annotated']).to(scores.device)
-        scores, labels = scores[counts], labels.to(scores.device)[counts]
+        require_fields(sample, ('pred_scores', *LABEL_FIELDS), type(self).__name__)
+        scores, labels = scored_frames(sample, sample['pred_scores']['data'], 'pred_scores')
         target = labels == 1
         if not (target | (labels == 0)).all():
             raise ValueError(
-                f'Clip "{clip}": an annotated frame of a binary task has the labels 0 and 1 only, '
-                f'got {labels.unique().tolist()}.'
+                f'Clip "{clip_name(sample)}": an annotated frame of a binary task has the '
+                f'labels 0 and 1 only, got {labels.unique().tolist()}.'
             )
         return scores, target
 
     def _print_table(self, metrics: dict[str, float], results: list[dict]) -> None:
-        table = PrettyTable(list(metrics))
-        table.add_row([f'{value:.2f}' for value in metrics.values()])
         frames, f_frames = len(_frame_iou(results)), sum(clip['num_f_frames'] for clip in results)
-        print_log(
+        log(
             f'{len(results)} clips, {frames} annotated frames, {f_frames} with an object:\n'
-            f'{table.get_string()}',
-            logger=MMLogger.get_current_instance(),
+            f'{score_table(metrics)}'
         )
 
 

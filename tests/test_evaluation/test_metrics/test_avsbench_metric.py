@@ -11,9 +11,10 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import PixelData
 
 from mmavs.evaluation import AVSBenchMetric
+from mmavs.evaluation.functional import two_channel_scores
 from mmavs.registry import METRICS
 from mmavs.structures import AVSDataSample
-from mmavs.testing.goldens import load_golden
+from mmavs.testing.goldens import fill_inputs, load_golden
 
 
 def make_sample(scores, labels, annotated=None, valid=None, clip_id='clip') -> AVSDataSample:
@@ -188,7 +189,9 @@ def test_bad_samples():
         labels = torch.zeros(1, 4, 4)
         labels[0, 0, :2] = torch.tensor([1, 255])
         evaluate([make_sample(torch.zeros(1, 4, 4), labels)])
-    with pytest.raises(ValueError, match=r'"clip": pred_scores are \(1, 4, 4\).*\(1, 8, 8\)'):
+    with pytest.raises(
+        ValueError, match=r'"clip": pred_scores has the shape \(1, 4, 4\).*\(1, 8, 8\)'
+    ):
         evaluate([make_sample(torch.zeros(1, 4, 4), torch.zeros(1, 8, 8))])
     with pytest.raises(ValueError, match=r'within \[0, 1\]'):
         evaluate([make_sample(torch.full((1, 4, 4), 3.0), torch.zeros(1, 4, 4))])
@@ -244,3 +247,27 @@ def test_two_processes_equal_one(tmp_path):
     expected = evaluate(random_samples(5))
     for rank in range(2):
         assert json.loads((tmp_path / f'{rank}.json').read_text()) == expected
+
+
+def test_golden_vct():
+    """VCT's and COMBO's evaluator: softmax of two channels, F clip by clip, rounded."""
+    arrays, samples = load_golden('metrics_vct')[0], []
+    for video in range(3):
+
+        def drawn(name, *shape, high=1.0, video=video):
+            values = fill_inputs(f'metrics/bin{video}/{name}', (*shape, 8, 8), 0, high)
+            return values.repeat_interleave(7, -1).repeat_interleave(7, -2)
+
+        scores = drawn('scores', 5, 2, high=6)
+        guess = (scores[:, 1] > scores[:, 0]).float()
+        labels = torch.where(drawn('mix', 5) > 0.4, guess, (drawn('gt', 5) > 0.6).float())
+        if video == 2:
+            labels[3] = 0
+        samples.append(make_sample(two_channel_scores(scores), labels))
+        alone = evaluate(samples[-1:], f_batch_size=1)
+        for key, name in (('miou', 'avs/mIoU_b1'), ('f', 'avs/Fscore_b1')):
+            expected = float(arrays[f'bin{video}_{key}'].item())
+            assert alone[name] / 100 == pytest.approx(expected, abs=1e-6)
+    metrics = evaluate(samples, f_batch_size=1)
+    rounded = [round(metrics[name] / 100, 4) for name in ('avs/mIoU_b1', 'avs/Fscore_b1')]
+    assert rounded == pytest.approx(arrays['bin_final'].tolist(), abs=1e-6)
