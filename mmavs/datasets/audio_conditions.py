@@ -1,14 +1,33 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """What a clip is heard with: its own sound, silence, noise, or the sound of another clip."""
 
+import json
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
 
-CONDITIONS = ('original', 'silence', 'swapped')
+from .sound_groups import GROUP_OF, MS3_LEAST_SUITABLE, S4_LEAST_SUITABLE, ObjectsFile
+from .sound_partners import (
+    BY_RULE,
+    HeardClip,
+    OffscreenDraw,
+    clip_generator,
+    swap_by_length,
+    swap_partners,
+)
+
+__all__ = ['CONDITIONS', 'NOISE_KINDS', 'AudioCondition', 'swap_partners']
+
+CONDITIONS = ('original', 'silence', 'noise', 'offscreen', 'swapped')
 """tuple[str]: What ``audio_condition`` of a data set may be."""
+
+NOISE_KINDS = ('uniform', 'gaussian', 'legacy')
+"""tuple[str]: See :func:`mmavs.datasets.transforms.noise.make_noise`."""
 
 
 class AudioCondition:
@@ -16,28 +35,84 @@ class AudioCondition:
 
     - ``'original'``: nothing changes.
     - ``'silence'``: zeros as long as the real sound.
-    - ``'swapped'``: the sound of another clip of the split, see :func:`swap_partners`.
+    - ``'noise'``: white noise as long as the real sound, another one for every clip.
+    - ``'offscreen'``: the sound of another clip, of a broad group that the clip has nothing of, see
+      :class:`OffscreenDraw`; or of a WAV file of ``sound_folder``.
+    - ``'swapped'``: the sound of another clip, each used once, see :func:`swap_by_length`.
+
+    What is drawn depends on the seed and the names of the clips, not on workers, epochs or the
+    pipeline. Arguments that a condition does not need are ignored, so one ``condition_cfg`` serves
+    all of them.
 
     Args:
         name (str): One of :data:`CONDITIONS`. Defaults to ``'original'``.
-        seed (int): Of what is drawn. Defaults to 0.
+        seed (int): Of what is drawn, at least 0. Defaults to 0.
+        kind (str): Of the noise, one of :data:`NOISE_KINDS`. Defaults to ``'uniform'``.
+        level (float): Of the noise, above 0 and at most 1: largest value of uniform noise, standard
+            deviation of Gaussian noise. Defaults to 0.3.
+        groups (Mapping[str, str], optional): Class -> broad group, for classes that
+            :data:`GROUP_OF` lacks or that should be in another group. Defaults to None.
+        least_suitable (Mapping[str, Sequence[str]], optional): Group -> groups that are no
+            off-screen sound for it. None: those of S4 where clips have categories, else those of
+            MS3. Defaults to None.
+        objects_file (str, optional): A csv that says what is heard and seen, see
+            :class:`ObjectsFile`. It goes before what the data set says itself. Defaults to None.
+        separator (str, optional): Between the names of a cell in it. Defaults to None.
+        sound_folder (str, optional): Folder of WAV files that are the off-screen sounds, instead of
+            those of other clips; a file with the name of a class that the clip shows is left out
+            for it. Defaults to None.
+        map_file (str, optional): A JSON file, clip -> clip or WAV file whose sound it gets, for
+            ``'offscreen'`` and ``'swapped'``. Where it exists it is used, else it is written.
+            Defaults to None.
 
     Raises:
-        ValueError: If the condition is unknown.
+        ValueError: If an argument is unknown or out of range.
     """
 
-    def __init__(self, name: str = 'original', seed: int = 0) -> None:
+    def __init__(
+        self,
+        name: str = 'original',
+        seed: int = 0,
+        kind: str = 'uniform',
+        level: float = 0.3,
+        groups: Mapping[str, str] | None = None,
+        least_suitable: Mapping[str, Sequence[str]] | None = None,
+        objects_file: str | None = None,
+        separator: str | None = None,
+        sound_folder: str | None = None,
+        map_file: str | None = None,
+    ) -> None:
         if name not in CONDITIONS:
             raise ValueError(f'audio_condition is {name!r}, expected one of {CONDITIONS}.')
+        if kind not in NOISE_KINDS:
+            raise ValueError(f'kind of noise is {kind!r}, expected one of {NOISE_KINDS}.')
+        if not 0 < level <= 1:
+            raise ValueError(f'level of noise is {level}, expected above 0 and at most 1.')
+        if seed != int(seed) or seed < 0:
+            raise ValueError(f'seed of the audio condition is {seed}, expected an integer >= 0.')
         self.name = name
-        self.seed = seed
+        self.seed = int(seed)
+        self.kind = kind
+        self.level = float(level)
+        self.groups = {**GROUP_OF, **(groups or {})}
+        self.least_suitable = least_suitable
+        self.objects_file = objects_file
+        self.separator = separator
+        self.sound_folder = sound_folder
+        self.map_file = map_file
+        self.mapping: dict[str, str] = {}
+        """dict[str, str]: Clip -> clip or WAV file whose sound it has, of the conditions that give
+        a clip another sound; empty before :meth:`apply`."""
+        self.drawn: Counter[str] = Counter()
+        """Counter: How the off-screen partners were found, e.g. how many by which fallback."""
 
     def apply(
         self, data_list: list[dict[str, Any]], audio_keys: Sequence[str], source: str
     ) -> None:
         """Change the items of a split in place.
 
-        Every item gets ``audio_condition`` (the name) and ``audio_clip_id`` (whose sound it is).
+        Every item gets ``audio_condition`` (the name) and ``audio_clip_id`` (whose sound it is: a
+        clip, or the path of a WAV file), and for noise ``noise`` (what the loader makes it with).
 
         Args:
             data_list (list[dict]): What ``parse_data_info`` gave.
@@ -45,51 +120,182 @@ class AudioCondition:
             source (str): Names the list of clips in messages.
 
         Raises:
-            ValueError: If the clips do not suffice for the condition.
+            ValueError: If the clips do not suffice for the condition, or a map file does not fit.
         """
         for info in data_list:
             info['audio_condition'] = self.name
             info['audio_clip_id'] = info['clip_id']
-        if self.name == 'swapped':
-            if len(data_list) < 2:
-                raise ValueError(
-                    f"audio_condition='swapped' needs at least 2 clips, {source} has "
-                    f'{len(data_list)}.'
-                )
-            categories = [info.get('category', '') for info in data_list]
-            self._move_sounds(data_list, swap_partners(categories, self.seed), audio_keys)
+            if self.name == 'noise':
+                info['noise'] = dict(kind=self.kind, level=self.level, seed=self.seed)
+        if self.name not in ('offscreen', 'swapped'):
+            return
+        _check_unique(data_list, source)
+        if self.map_file and Path(self.map_file).is_file():
+            self.mapping = read_map(self.map_file, [i['clip_id'] for i in data_list], source)
+            print_log(f'Sounds of {source} are those of {self.map_file}.', logger='current')
+        else:
+            draw = self._draw_swap if self.name == 'swapped' else self._draw_offscreen
+            self.mapping = draw(data_list, source)
+            if self.map_file:
+                write_map(self.map_file, self.mapping)
+        self._move_sounds(data_list, audio_keys)
 
-    @staticmethod
-    def _move_sounds(
-        data_list: list[dict[str, Any]], partners: Sequence[int], audio_keys: Sequence[str]
-    ) -> None:
-        """Give every clip the sound of its partner."""
+    def _draw_swap(self, data_list: list[dict[str, Any]], source: str) -> dict[str, str]:
+        if len(data_list) < 2:
+            raise ValueError(
+                f"audio_condition='swapped' needs at least 2 clips, {source} has {len(data_list)}."
+            )
+        objects = self._read_objects()
+        clips = [self._heard_clip(info, objects) for info in data_list]
+        categories = [clip.category or '|'.join(sorted(clip.heard)) for clip in clips]
+        partners, alone = swap_by_length(categories, [clip.num_frames for clip in clips], self.seed)
+        if alone:
+            print_log(
+                f'{source}: {len(alone)} clips are the only ones of their length, and hear a sound '
+                f'that another clip hears too: {[clips[index].clip_id for index in alone]}.',
+                logger='current',
+            )
+        return {clip.clip_id: clips[p].clip_id for clip, p in zip(clips, partners)}
+
+    def _draw_offscreen(self, data_list: list[dict[str, Any]], source: str) -> dict[str, str]:
+        objects = self._read_objects()
+        if self.sound_folder:
+            return self._draw_files([self._heard_clip(info, objects) for info in data_list])
+        unknown = [info['clip_id'] for info in data_list if self._objects(info, objects) is None]
+        if unknown:
+            raise ValueError(
+                f"audio_condition='offscreen' needs to know what is heard in each clip; of "
+                f'{len(unknown)} of {len(data_list)} clips of {source} it does not, e.g. '
+                f'{unknown[0]}. Name a csv with the columns uid and a_obj in '
+                'condition_cfg=dict(objects_file=...) (the metadata.csv of AVSS, or the '
+                'objects.csv that SynthAVS writes), or a folder of WAV files in sound_folder.'
+            )
+        by_category = all(info.get('category') for info in data_list)
+        least_suitable = S4_LEAST_SUITABLE if by_category else MS3_LEAST_SUITABLE
+        if self.least_suitable is not None:
+            least_suitable = self.least_suitable
+        clips = [self._heard_clip(info, objects) for info in data_list]
+        draw = OffscreenDraw(clips, by_category, least_suitable, self.groups)
+        mapping = {clip.clip_id: draw.draw(clip, self.seed) for clip in clips}
+        self.drawn = +draw.used
+        if draw.used[BY_RULE] < len(clips) or len(self.drawn) > 1:
+            counts = ', '.join(f'{way}: {count}' for way, count in self.drawn.items())
+            print_log(
+                f'Off-screen sounds of {source}: the groups do not leave a partner for every clip. '
+                f'Partners are {counts} (of {len(clips)}).',
+                logger='current',
+            )
+        return mapping
+
+    def _draw_files(self, clips: Sequence[HeardClip]) -> dict[str, str]:
+        folder = Path(self.sound_folder)
+        files = sorted(path for path in folder.glob('*') if path.suffix.lower() == '.wav')
+        if not files:
+            raise ValueError(f'sound_folder "{folder}" is no folder with WAV files.')
+        mapping = {}
+        for clip in clips:
+            seen = {_plain(name) for name in clip.seen}
+            allowed = [path for path in files if _plain(path.stem) not in seen] or files
+            number = clip_generator(self.seed, clip.clip_id).integers(len(allowed))
+            mapping[clip.clip_id] = str(allowed[number])
+        return mapping
+
+    def _read_objects(self) -> ObjectsFile | None:
+        return ObjectsFile(self.objects_file, self.separator) if self.objects_file else None
+
+    def _objects(
+        self, info: Mapping[str, Any], objects: ObjectsFile | None
+    ) -> tuple[list[str], list[str]] | None:
+        """Names of what is heard and seen in a clip, None where nobody says it."""
+        if objects is not None:
+            return objects.of(info['clip_id'])
+        category = [info['category']] if info.get('category') else None
+        heard = info.get('heard_objects', category)
+        return None if heard is None else (heard, info.get('seen_objects', category or heard))
+
+    def _heard_clip(self, info: Mapping[str, Any], objects: ObjectsFile | None = None) -> HeardClip:
+        heard, seen = self._objects(info, objects) or ([], [])
+        return HeardClip(
+            clip_id=info['clip_id'],
+            num_frames=info.get('num_clip_frames', len(info['img_paths'])),
+            heard=frozenset(heard),
+            seen=frozenset(seen),
+            category=info.get('category', ''),
+        )
+
+    def _move_sounds(self, data_list: list[dict[str, Any]], audio_keys: Sequence[str]) -> None:
+        """Give every clip the sound that the mapping says."""
         keys = (*audio_keys, 'audio_clip_id')
-        sounds = [{key: info[key] for key in keys} for info in data_list]
-        for info, partner in zip(data_list, partners):
-            info.update(sounds[partner])
+        sounds = {info['clip_id']: {key: info[key] for key in keys} for info in data_list}
+        for info in data_list:
+            partner = self.mapping[info['clip_id']]
+            if partner in sounds:
+                info.update(sounds[partner])
+            else:
+                file = dict(audio_path=partner, audio_paths=[partner], audio_positions=[0.5])
+                info.update({key: file.get(key) for key in audio_keys}, audio_clip_id=partner)
 
 
-def swap_partners(categories: Sequence[str], seed: int) -> list[int]:
-    """For every clip another one whose sound it gets: a derangement, and each sound is used once.
-
-    The clips are shuffled, sorted by category, and the sounds rotated by the size of the largest
-    category. So the sound comes from another category for every clip, as long as no category holds
-    more than half of the clips; then for as many as possible.
+def read_map(path: str, clip_ids: Sequence[str], source: str) -> dict[str, str]:
+    """Read and check a drawn mapping.
 
     Args:
-        categories (Sequence[str]): The category of each of at least 2 clips; all the same where the
-            benchmark has none.
-        seed (int): Seed of the shuffle.
+        path (str): JSON, an object of clip -> clip or WAV file. It may hold more clips.
+        clip_ids (Sequence[str]): The clips of the split.
+        source (str): Names the split in messages.
 
     Returns:
-        list[int]: Position of the clip whose sound each clip gets; never its own.
+        dict[str, str]: Of the clips of the split.
+
+    Raises:
+        ValueError: If it is no such file, lacks a clip of the split, or names a partner that is
+            neither another clip of the split nor a file.
     """
-    shuffled = np.random.default_rng(seed).permutation(len(categories)).tolist()
-    order = sorted(shuffled, key=lambda index: categories[index])
-    largest = max(Counter(categories).values())
-    shift = max(1, min(largest, len(order) - largest))
-    partners = [0] * len(order)
-    for position, index in enumerate(order):
-        partners[index] = order[(position + shift) % len(order)]
-    return partners
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f'map_file {path} is no JSON file: {error}.') from error
+    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
+        raise ValueError(f'map_file {path} must hold one object of clip name -> clip name or file.')
+    remedy = 'It was drawn for other data: name another map_file, or remove it to draw a new one.'
+    missing = [clip_id for clip_id in clip_ids if clip_id not in content]
+    if missing:
+        raise ValueError(
+            f'map_file {path} has no sound for {len(missing)} of the {len(clip_ids)} clips of '
+            f'{source}, e.g. {missing[0]}. {remedy}'
+        )
+    known = set(clip_ids)
+    for clip_id in clip_ids:
+        partner = content[clip_id]
+        if partner == clip_id:
+            raise ValueError(f'map_file {path} gives clip {clip_id} its own sound. {remedy}')
+        if partner not in known and not Path(partner).is_file():
+            raise ValueError(
+                f'map_file {path} gives clip {clip_id} the sound of "{partner}", which is neither '
+                f'a clip of {source} nor a file. {remedy}'
+            )
+    return {clip_id: content[clip_id] for clip_id in clip_ids}
+
+
+def write_map(path: str, mapping: Mapping[str, str]) -> None:
+    """Save a drawn mapping as JSON, at once and by the main process only; others draw the same."""
+    if not is_main_process():
+        return
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    part = Path(f'{path}.{os.getpid()}.part')
+    part.write_text(json.dumps(mapping, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+    os.replace(part, path)
+
+
+def _check_unique(data_list: Sequence[Mapping[str, Any]], source: str) -> None:
+    counts = Counter(info['clip_id'] for info in data_list)
+    double = [clip_id for clip_id, count in counts.items() if count > 1]
+    if double:
+        raise ValueError(
+            f'{source} lists {len(double)} clips more than once, e.g. {double[0]}, so sounds '
+            'cannot be given by the names of clips. Mend the csv, or choose one split.'
+        )
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace('-', '_').replace(' ', '_')

@@ -24,13 +24,18 @@ class AVSBenchMS3Dataset(BaseAVSDataset):
     Args:
         ann_file (str): Defaults to ``'ms3_meta_data.csv'``.
         data_prefix (dict, optional): Folders of frames, masks and audio, relative to ``data_root``.
-            Defaults to the official ones.
+            Defaults to the official ones. With ``maskige_path`` the items name their Maskiges,
+            ``<maskige_path>/<id>/<stem of the frame>_mask_color.png``.
+        frame_name (str): Name of a frame file, with ``{clip}`` and ``{number}``. Defaults to the
+            official one; VCT's files at 384x384 are ``'{clip}_{number}.png'``.
         **kwargs (Any): See :class:`BaseAVSDataset`.
     """
 
     METAINFO = BINARY_METAINFO
     COLUMNS = ('video_id', 'split')
     NUM_FRAMES = 5
+    PUBLISHED_COUNTS = {'train': 296, 'val': 64, 'test': 64}
+    """dict[str, int]: Clips of each split."""
     PREFIX = dict(
         img_path='ms3_data/visual_frames',
         mask_path='ms3_data/gt_masks',
@@ -39,8 +44,13 @@ class AVSBenchMS3Dataset(BaseAVSDataset):
     )
 
     def __init__(
-        self, ann_file: str = 'ms3_meta_data.csv', data_prefix: dict | None = None, **kwargs: Any
+        self,
+        ann_file: str = 'ms3_meta_data.csv',
+        data_prefix: dict | None = None,
+        frame_name: str = '{clip}.mp4_{number}.png',
+        **kwargs: Any,
     ) -> None:
+        self.frame_name = frame_name
         data_prefix = {**self.PREFIX, **(data_prefix or {})}
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
@@ -49,17 +59,18 @@ class AVSBenchMS3Dataset(BaseAVSDataset):
         clip, split = raw_data_info['video_id'], raw_data_info['split']
         numbers = range(1, self.NUM_FRAMES + 1)
         prefix = self.data_prefix
+        frames = [
+            Path(clip, self.frame_name.format(clip=clip, number=number)) for number in numbers
+        ]
         return dict(
             clip_id=clip,
             split=split,
-            img_paths=[
-                str(Path(prefix['img_path'], clip, f'{clip}.mp4_{number}.png'))
-                for number in numbers
-            ],
+            img_paths=[str(Path(prefix['img_path'], frame)) for frame in frames],
             mask_paths=[
                 str(Path(prefix['mask_path'], split, clip, f'{clip}_{number}.png'))
                 for number in numbers
             ],
             audio_path=f'{Path(prefix["audio_path"], split, clip)}.wav',
             logmel_path=f'{Path(prefix["logmel_path"], split, clip)}.npy',
+            **self.maskige_paths(frames),
         )

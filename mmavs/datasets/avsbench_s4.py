@@ -31,7 +31,8 @@ class AVSBenchS4Dataset(BaseAVSDataset):
     Args:
         ann_file (str): Defaults to ``'s4_meta_data.csv'``.
         data_prefix (dict, optional): Folders of frames, masks and audio, relative to ``data_root``.
-            Defaults to the official ones.
+            Defaults to the official ones. With ``maskige_path`` the items name their Maskiges,
+            ``<maskige_path>/<split>/<category>/<name>/<name>_<k>_mask_color.png``.
         **kwargs (Any): See :class:`BaseAVSDataset`.
     """
 
@@ -39,6 +40,8 @@ class AVSBenchS4Dataset(BaseAVSDataset):
     COLUMNS = ('name', 'start', 'category', 'split')
     NUM_FRAMES = 5
     VIDEO_SECONDS = 10
+    PUBLISHED_COUNTS = {'train': 3452, 'val': 740, 'test': 740}
+    """dict[str, int]: Clips of each split."""
     PREFIX = dict(
         img_path='s4_data/visual_frames',
         mask_path='s4_data/gt_masks',
@@ -75,6 +78,7 @@ class AVSBenchS4Dataset(BaseAVSDataset):
             ],
             audio_path=f'{Path(prefix["audio_path"], clip)}.wav',
             logmel_path=f'{Path(prefix["logmel_path"], clip)}.npy',
+            **self.maskige_paths(files),
         )
 
     def _frame_numbers(self, clip: Path, start: str) -> list[int]:

@@ -17,6 +17,7 @@ from mmengine.dataset import BaseDataset
 from mmavs.registry import TRANSFORMS
 
 from .audio_conditions import AudioCondition
+from .maskige import maskige_file
 
 BINARY_METAINFO = dict(classes=('background', 'sounding'), palette=[[0, 0, 0], [230, 60, 60]])
 """dict: Classes and RGB colours of the benchmarks without categories."""
@@ -29,7 +30,8 @@ class BaseAVSDataset(BaseDataset):
     (:meth:`parse_data_info`). The paths of a row are not looked up here: a missing or broken file
     is an error of the transform that reads it, never another clip in its place.
 
-    ``data_prefix`` has the keys ``img_path``, ``mask_path``, ``audio_path`` and ``logmel_path``.
+    ``data_prefix`` has the keys ``img_path``, ``mask_path``, ``audio_path`` and ``logmel_path``;
+    with ``maskige_path`` besides, items have the ``maskige_paths`` of a second image stream.
 
     Args:
         ann_file (str): The csv file, relative to ``data_root``.
@@ -56,6 +58,8 @@ class BaseAVSDataset(BaseDataset):
     COLUMNS: tuple[str, ...] = ()
     AUDIO_KEYS: tuple[str, ...] = ('audio_path', 'logmel_path')
     """tuple[str]: What an item is heard from; a condition may give an item those of another."""
+    PUBLISHED_COUNTS: dict[str, int] = {}
+    """dict[str, int]: Clips that the benchmark has, for checks of a download."""
 
     def __init__(
         self,
@@ -70,10 +74,10 @@ class BaseAVSDataset(BaseDataset):
     ) -> None:
         self.splits = (split,) if isinstance(split, str) else tuple(split)
         for value in self.splits:
-            _check_choice('split', value, self.SPLITS)
+            check_choice('split', value, self.SPLITS)
         if not self.splits:
             raise ValueError(f'split is empty, expected one or more of {self.SPLITS}.')
-        self.frames = _check_choice('frames', frames, self.FRAMES)
+        self.frames = check_choice('frames', frames, self.FRAMES)
         self.audio_condition = AudioCondition(audio_condition, **(condition_cfg or {}))
         # Built by our registry, so that a data set works without a default scope too.
         transforms = [
@@ -99,6 +103,20 @@ class BaseAVSDataset(BaseDataset):
     def required_folders(self) -> list[str]:
         """Folders without which no clip can be read; looked up once, when the list is loaded."""
         return [str(self.data_prefix['img_path'])]
+
+    def maskige_paths(self, frames: Sequence[Path]) -> dict[str, list[str]]:
+        """Where the Maskiges of a clip lie, if ``data_prefix`` has ``maskige_path``.
+
+        Args:
+            frames (Sequence[Path]): The frames, relative to ``img_path``.
+
+        Returns:
+            dict: ``maskige_paths`` (list of T str), or nothing.
+        """
+        prefix = self.data_prefix.get('maskige_path')
+        if prefix is None:
+            return {}
+        return dict(maskige_paths=[str(Path(prefix, maskige_file(frame))) for frame in frames])
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read the csv.
@@ -196,8 +214,9 @@ class BaseAVSDataset(BaseDataset):
         chosen = list(range(total))
         if self.frames == 'annotated':
             chosen = [index for index in chosen if info['mask_paths'][index] is not None]
-        info['img_paths'] = [info['img_paths'][index] for index in chosen]
-        info['mask_paths'] = [info['mask_paths'][index] for index in chosen]
+        for key in ('img_paths', 'mask_paths', 'maskige_paths'):
+            if key in info:
+                info[key] = [info[key][index] for index in chosen]
         info['frame_indices'] = chosen
         info['num_clip_frames'] = total
 
@@ -256,7 +275,12 @@ def read_csv_rows(path: str, columns: Sequence[str], splits: Sequence[str]) -> l
     return rows
 
 
-def _check_choice(name: str, value: str, allowed: Sequence[str]) -> str:
+def check_choice(name: str, value: str, allowed: Sequence[str]) -> str:
+    """The value itself, if it is allowed.
+
+    Raises:
+        ValueError: If it is not.
+    """
     if value not in allowed:
         raise ValueError(f'{name} is {value!r}, expected one of {tuple(allowed)}.')
     return value

@@ -4,8 +4,10 @@ r"""The audio-blind ceiling: what the best predictor that does not hear can scor
 The predictor sees every frame, knows which pixels each of the k visible objects owns
 (:math:`V_1, \dots, V_k`, disjoint, because a pixel belongs to the object in front) and knows the
 process that decides who sounds. It does not hear. Since that process is independent of everything
-visible (:class:`SoundingProcess`), all it has for a frame is the prior :math:`\pi(S)` over sets of
-objects, and the most it can do is to choose, frame by frame, the mask P that maximises
+visible, but for the rule that twins, which are seen to be twins, never sound together
+(:class:`SoundingProcess`), all it has for a frame is the prior :math:`\pi(S)` over sets of objects,
+given which of them are twins; and the most it can do is to choose, frame by frame, the mask P that
+maximises
 
 .. math::
     E(P) = \sum_S \pi(S) \, J(P, \textstyle\bigcup_{i \in S} V_i)
@@ -33,7 +35,8 @@ terms, so choosing each frame by itself loses nothing.
 So the maximum over all :math:`2^{HW}` masks is the maximum over :math:`2^k` unions, which is
 enumerated here. If exactly one object sounds and all are equally likely, a union of W objects gives
 :math:`\sum_{i \in W} \frac1k |V_i| / |V_W| = 1/k`, for every W that is not empty: the ceiling is
-1/k, whatever the sizes.
+1/k, whatever the sizes. The proof asks nothing of :math:`\pi`, so it holds for the prior of any
+process, twins or not.
 
 A model that hears is compared with the ceiling on the same frames. The ceiling is an expectation
 over who sounds, given the pictures; on a small split the blind predictor may happen to score a
@@ -142,6 +145,16 @@ class BlindScore:
                 expected_iou(union, truth[None], np.ones(1), frame_areas, num_pixels)
             )
         self.clip_sizes.append(len(areas))
+
+    def extend(self, other: 'BlindScore') -> None:
+        """Enter all that another one has collected."""
+        self.expected += other.expected
+        self.realised += other.realised
+        self.clip_sizes += other.clip_sizes
+
+    def summary_or_counts(self) -> dict[str, float | int]:
+        """:meth:`summary`, or the counts alone where nothing was entered."""
+        return self.summary() if self.expected else {'clips': 0, 'frames': 0}
 
     def summary(self) -> dict[str, float | int]:
         """Means over all frames.

@@ -49,7 +49,14 @@ class Motion:
 
 
 def sample_motions(
-    rng: np.random.Generator, count: int, extent: tuple[float, float], seconds: float
+    rng: np.random.Generator,
+    count: int,
+    extent: tuple[float, float],
+    seconds: float,
+    *,
+    twins: Sequence[tuple[int, int]] = (),
+    growth: float = 1.0,
+    sideways: float = 0.0,
 ) -> list[Motion]:
     """Motions that stay in the frame and keep their distance.
 
@@ -61,6 +68,11 @@ def sample_motions(
         count (int): Number of objects.
         extent (tuple[float, float]): Width and height of the frame by its short side.
         seconds (float): Length of the clip.
+        twins (Sequence[tuple[int, int]]): Pairs of objects that have one mean radius.
+        growth (float): Greatest factor by which a radius is multiplied when it is drawn; all fits
+            at that size. Defaults to 1.
+        sideways (float): Least horizontal distance of twins, as a part of the frame's width.
+            Defaults to 0.
 
     Returns:
         list[Motion]: One an object.
@@ -71,7 +83,9 @@ def sample_motions(
     while True:
         shape = (_CANDIDATES, count)
         radius = base * rng.uniform(0.75, 1.0, shape)
-        room = np.asarray(extent) / 2 - 1.05 * (1 + _PULSE) * radius[..., None]
+        for one, other in twins:
+            pass
+        room = np.asarray(extent) / 2 - 1.05 * (1 + _PULSE) * growth * radius[..., None]
         swing = np.minimum(rng.uniform(0.06, 0.24, (*shape, 2)), room)
         home = np.asarray(extent) / 2 + rng.uniform(-1, 1, (*shape, 2)) * (room - swing)
         cycles = rng.integers(1, 3, (*shape, 2))
@@ -80,8 +94,11 @@ def sample_motions(
         turn = 2 * math.pi * times[..., None] / MOTION_PERIOD
         path = home + swing * np.sin(cycles * turn + phase[..., :2])
         gap = np.linalg.norm(path[:, :, first] - path[:, :, second], axis=-1)
-        apart = gap >= _SEPARATION * (radius[:, first] + radius[:, second])
-        good = np.flatnonzero(apart.all(axis=(0, 2)))
+        apart = (gap >= _SEPARATION * growth * (radius[:, first] + radius[:, second])).all((0, 2))
+        for one, other in twins:
+            distance = np.abs(path[:, :, one, 0] - path[:, :, other, 0])
+            apart &= (distance >= sideways * extent[0]).all(0)
+        good = np.flatnonzero(apart)
         if len(good):
             pick = int(good[0])
             fields = (home, swing, cycles, phase, radius, angle)
@@ -94,11 +111,16 @@ class Scene:
 
     Args:
         rng (np.random.Generator): Decides everything visible.
-        styles (Sequence[SpriteStyle]): Classes to choose from; no two objects share one.
+        styles (Sequence[SpriteStyle]): Classes to choose from; but for twins, no two objects share
+            one.
         num_objects (int): Objects, k.
         size (tuple[int, int]): Height and width in pixels.
         seconds (float): Length of the clip.
         hue_jitter (float): See :class:`Sprite`. Defaults to 0.06.
+        num_twins (int): Pairs of objects of one class: objects 0 and 1, 2 and 3, and so on.
+            Defaults to 0.
+        growth (float): See :func:`sample_motions`. Defaults to 1.
+        sideways (float): See :func:`sample_motions`. Defaults to 0.
     """
 
     def __init__(
@@ -109,20 +131,32 @@ class Scene:
         size: tuple[int, int],
         seconds: float,
         hue_jitter: float = 0.06,
+        *,
+        num_twins: int = 0,
+        growth: float = 1.0,
+        sideways: float = 0.0,
     ) -> None:
         self.height, self.width = size
         self.unit = min(size)
-        self.classes = [int(index) for index in rng.permutation(len(styles))[:num_objects]]
+        self.twins = [(2 * pair, 2 * pair + 1) for pair in range(num_twins)]
+        chosen = rng.permutation(len(styles))[: num_objects - num_twins].tolist()
+        self.classes: list[int] = sorted(chosen[:num_twins] * 2, key=chosen.index)
+        self.classes += chosen[num_twins:]
         extent = (self.width / self.unit, self.height / self.unit)
-        self.motions = sample_motions(rng, num_objects, extent, seconds)
+        self.motions = sample_motions(
+            rng, num_objects, extent, seconds, twins=self.twins, growth=growth, sideways=sideways
+        )
         self.sprites = [Sprite(styles[index], rng, hue_jitter) for index in self.classes]
         self.backdrop = draw_backdrop(rng, self.height, self.width)
 
-    def render(self, time: float) -> tuple[np.ndarray, np.ndarray]:
+    def render(
+        self, time: float, scales: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draw the scene at a time; later objects lie on top of earlier ones.
 
         Args:
             time (float): Seconds.
+            scales (np.ndarray, optional): (k,) factors of the objects' radii. Defaults to all 1.
 
         Returns:
             tuple[np.ndarray, np.ndarray]: Picture (H, W, 3) uint8 RGB, and owners (H, W) int8: the
@@ -133,6 +167,7 @@ class Scene:
         for index, (sprite, motion) in enumerate(zip(self.sprites, self.motions)):
             centre, radius, angle = motion.at(time)
             x, y = (float(part) * self.unit for part in centre)
+            radius = radius if scales is None else radius * float(scales[index])
             sprite.draw(canvas, owners, index, (x, y), radius * self.unit, angle)
         return np.clip(canvas + 0.5, 0, 255).astype(np.uint8), owners
 

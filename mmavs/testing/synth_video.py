@@ -87,7 +87,7 @@ def write_clip_video(
     with VideoWriter(path, rate, size, sample_rate, channels) as writer:
         for index in track(range(num_frames), path.name, disable=not progress):
             start, end = (int(step * sample_rate / rate) for step in (index, index + 1))
-            writer.write_frame(clip.scene.render(float(index / rate))[0])
+            writer.write_frame(clip.render(float(index / rate))[0])
             writer.write_audio(sound.render(start, end - start))
     shown = [float(int(time * rate) / rate) for time in mask_times]
     return _truth(clip, path, shown, num_frames / rate)
@@ -97,7 +97,7 @@ def _truth(clip: SynthClip, path: Path, times: list[float], seconds: float) -> V
     names = np.array([entry.name for entry in clip.classes])
     score, masks, sounding = BlindScore(), [], []
     for time in times:
-        owners = clip.scene.render(time)[1]
+        owners = clip.render(time)[1]
         state = clip.timeline.state_at(time)
         masks.append(clip.truth(owners, state))
         sounding.append(names[state].tolist())

@@ -2,12 +2,15 @@
 """Tiny data trees in the official layouts, each clip with a colour and a pitch of its own."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+
+from mmavs.datasets.avss_classes import AVSS_CLASSES, voc_palette
 
 SIZE = (24, 20)  # width, height
 
@@ -84,6 +87,55 @@ def build_ms3(root, ids=(('x', 'train'), ('y', 'train'), ('z', 'test'))):
     return root
 
 
+AVSS_CLIPS = (
+    # uid, a_obj, split, label
+    ('a_0_5000', 'dog', 'train', 'v1s'),
+    ('b_0_5000', 'dog_cat', 'train', 'v1m'),
+    ('c_0_10000', 'man_background', 'train', 'v2'),
+    ('d_0_5000', 'cat', 'val', 'v1s'),
+    ('e_0_10000', 'dog', 'val', 'v2'),
+    ('f_0_5000', 'dog', 'test', 'v1s'),
+    ('g_0_10000', 'dog_cat', 'test', 'v2'),
+)
+
+
+def labels_of(seed, number):
+    """Class ids: class 1 + seed, and on two columns the class of the frame."""
+    labels = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    labels[:8, :6] = 1 + seed
+    labels[10:12, :2] = 10 + number
+    return labels
+
+
+def build_avss(root, clips=AVSS_CLIPS, labels=labels_of):
+    """AVSS tree; ``labels`` gives the class ids of frame ``number`` of clip ``seed``."""
+    root = Path(root)
+    rows = [(uid[0], uid, 0, 0, names, split, label) for uid, names, split, label in clips]
+    write_csv(
+        root / 'metadata.csv', ('vid', 'uid', 's_min', 's_sec', 'a_obj', 'split', 'label'), rows
+    )
+    # Counted from 1, as in copies of the file: the position is what counts.
+    table = {name: number for number, name in enumerate(AVSS_CLASSES, start=1)}
+    (root / 'label2idx.json').write_text(json.dumps(table))
+    palette = np.array(voc_palette(len(AVSS_CLASSES)), np.uint8)
+    for seed, (uid, _, split, label) in enumerate(clips):
+        clip = root / label / uid
+        frames = 10 if label == 'v2' else 5
+        for number in range(frames):
+            write_picture(clip / 'frames' / f'{number}.jpg', frame_of(seed, number))
+            if (label, split) != ('v1s', 'train') or number == 0:
+                ids = labels(seed, number)
+                write_picture(clip / 'labels_semantic' / f'{number}.png', ids)
+                write_picture(clip / 'labels_rgb' / f'{number}.png', palette[ids])
+        write_wave(clip / 'audio.wav', seed, samples=16000 * frames)
+    return root
+
+
+@pytest.fixture
+def avss_root(tmp_path):
+    return build_avss(tmp_path / 'AVSS')
+
+
 @pytest.fixture
 def s4_root(tmp_path):
     return build_s4(tmp_path / 'Single-source')
@@ -115,6 +167,7 @@ def make():
 
     class Make:
         s4, ms3 = staticmethod(build_s4), staticmethod(build_ms3)
+        avss, labels = staticmethod(build_avss), staticmethod(labels_of)
         picture, wave = staticmethod(write_picture), staticmethod(write_wave)
         csv, frame, mask = staticmethod(write_csv), staticmethod(frame_of), staticmethod(mask_of)
 

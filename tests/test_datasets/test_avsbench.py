@@ -40,6 +40,30 @@ def test_ms3_paths(ms3_root):
     assert info['frame_indices'] == [0, 1, 2, 3, 4]
 
 
+def test_maskiges_where_the_prefix_names_them(s4_root, ms3_root):
+    info = AVSBenchS4Dataset(
+        data_root=str(s4_root), split='val', data_prefix=dict(maskige_path='sam')
+    )[0]
+    assert relative(info['maskige_paths'], s4_root)[4] == 'sam/val/dog/f/f_5_mask_color.png'
+    info = AVSBenchMS3Dataset(
+        data_root=str(ms3_root), split='test', data_prefix=dict(maskige_path='sam')
+    )[0]
+    assert relative(info['maskige_paths'], ms3_root)[4] == 'sam/z/z.mp4_5_mask_color.png'
+    assert 'maskige_paths' not in AVSBenchMS3Dataset(data_root=str(ms3_root), split='test')[0]
+
+
+def test_frame_names_of_ms3_are_a_choice(ms3_root):
+    info = AVSBenchMS3Dataset(
+        data_root=str(ms3_root), split='test', frame_name='{clip}_{number}.png'
+    )[0]
+    assert relative(info['img_paths'], ms3_root)[0] == 'ms3_data/visual_frames/z/z_1.png'
+
+
+def test_published_counts():
+    assert AVSBenchS4Dataset.PUBLISHED_COUNTS == {'train': 3452, 'val': 740, 'test': 740}
+    assert AVSBenchMS3Dataset.PUBLISHED_COUNTS == {'train': 296, 'val': 64, 'test': 64}
+
+
 def test_splits_can_be_joined_and_indices_cut(s4_root):
     def ids(**kwargs):
         dataset = AVSBenchS4Dataset(data_root=str(s4_root), **kwargs)

@@ -26,7 +26,7 @@ def s4(root, **kwargs):
         (dict(split=['train', 'dev']), "split is 'dev'"),
         (dict(split=[]), 'split is empty'),
         (dict(frames='first'), "frames is 'first', expected one of ('all', 'annotated')"),
-        (dict(audio_condition='noise'), "audio_condition is 'noise', expected one of ('original'"),
+        (dict(audio_condition='loud'), "audio_condition is 'loud', expected one of ('original'"),
     ],
 )
 def test_unknown_argument(s4_root, kwargs, message):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmavs.testing import BlindScore, SoundingProcess, best_blind_union, expected_iou
+from mmavs.testing.sounding import MultiInstanceProcess
 
 
 def official_iou(mask, truth):
@@ -66,6 +67,19 @@ def test_best_union_equals_the_best_of_all_masks_for_any_prior():
         owners = random_owners(rng, 12, 4)
         areas = np.bincount(owners + 1, minlength=5)[1:]
         score, _ = best_blind_union(areas, states, probs, 12)
+        assert score == pytest.approx(brute_force(owners, states, probs), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    'process', [SoundingProcess((1, 2), silent_prob=0.1), MultiInstanceProcess()]
+)
+def test_best_union_equals_the_best_of_all_masks_with_twins(process):
+    rng = np.random.default_rng(4)
+    states, probs = process.states(4, [(0, 1)])
+    for _ in range(3):
+        owners = random_owners(rng, 10, 4)
+        areas = np.bincount(owners + 1, minlength=5)[1:]
+        score, _ = best_blind_union(areas, states, probs, 10)
         assert score == pytest.approx(brute_force(owners, states, probs), abs=1e-12)
 
 
@@ -131,6 +145,19 @@ def test_blind_score_summary_and_realised_score():
     assert (summary['clips'], summary['frames']) == (800, 4000)
     assert abs(summary['realised'] - summary['ceiling']) < 4 * summary['realised_std_error']
     assert 0 < summary['realised_std_error'] < 0.02
+
+
+def test_extend_adds_up():
+    parts = [BlindScore(), BlindScore()]
+    whole, rng = BlindScore(), np.random.default_rng(0)
+    for number in range(6):
+        areas = rng.integers(5, 60, (2, 3))
+        sounding = SoundingProcess().sample(rng, 3, 2)
+        for score in (parts[number % 2], whole):
+            score.add(areas, sounding, *SoundingProcess().states(3), num_pixels=400)
+    assert BlindScore().summary_or_counts() == {'clips': 0, 'frames': 0}
+    parts[0].extend(parts[1])
+    assert parts[0].summary_or_counts() == pytest.approx(whole.summary())
 
 
 def test_errors():

@@ -50,7 +50,7 @@ def test_s4_layout(s4):
     root, _ = s4
     header, *rows = rows_of(root / 's4_meta_data.csv')
     assert header == ['name', 'start', 'category', 'split']
-    expected = {'s4_meta_data.csv', 'synth_meta.json', 'synth_clips.json'}
+    expected = {'s4_meta_data.csv', 'synth_meta.json', 'synth_clips.json', 'objects.csv'}
     for name, start, category, split in rows:
         assert (start, category in NAMES) == ('0', True)
         below = f'{split}/{category}/{name}'
@@ -66,7 +66,7 @@ def test_ms3_layout(ms3):
     root, _ = ms3
     header, *rows = rows_of(root / 'ms3_meta_data.csv')
     assert header == ['video_id', 'split']
-    expected = {'ms3_meta_data.csv', 'synth_meta.json', 'synth_clips.json'}
+    expected = {'ms3_meta_data.csv', 'synth_meta.json', 'synth_clips.json', 'objects.csv'}
     for name, split in rows:
         for k in range(1, 6):
             expected.add(f'ms3_data/visual_frames/{name}/{name}.mp4_{k}.png')
@@ -184,6 +184,21 @@ def test_clips_file_says_who_is_there_and_who_sounds(s4):
         assert clips[name]['classes'] == [entry.name for entry in clip.classes]
 
 
+def test_objects_file_lists_what_is_heard_and_seen(s4, ms3):
+    header, *rows = rows_of(s4[0] / 'objects.csv')
+    assert header == ['uid', 'a_obj', 'v_obj']
+    clips = json.loads((s4[0] / 'synth_clips.json').read_text())
+    for (uid, heard, seen), (name, entry) in zip(rows, clips.items(), strict=True):
+        assert uid == f'{heard}/{name}'
+        assert seen.split('|') == entry['classes']
+    clips = json.loads((ms3[0] / 'synth_clips.json').read_text())
+    rows = rows_of(ms3[0] / 'objects.csv')[1:]
+    for (uid, heard, _), (name, entry) in zip(rows, clips.items(), strict=True):
+        ever = np.any(entry['sounding'], axis=0)
+        names = [entry['classes'][index] for index in np.flatnonzero(ever)]
+        assert (uid, heard) == (name, '|'.join(names))
+
+
 def test_silent_frames_are_empty_and_their_example_hears_noise_only():
     synth = SynthAVS(image_size=32, silent_prob=0.5, switch_prob=1.0, noise_level=0.001)
     loud = {False: [], True: []}
@@ -281,6 +296,6 @@ def test_bad_splits_and_subset(tmp_path):
         synth.write_ms3(tmp_path, {'train': 0})
     with pytest.raises(ValueError, match='cannot have -1 clips'):
         synth.write_ms3(tmp_path, {'train': -1})
-    with pytest.raises(ValueError, match="must be 's4' or 'ms3'"):
+    with pytest.raises(ValueError, match='must be one of s4, v1s, ss, ms3'):
         synth.clip('avss', 'train', 0)
     assert not list(tmp_path.iterdir())

@@ -55,6 +55,17 @@ def test_s4_video_has_one_sound_throughout_and_times_can_be_chosen(tmp_path):
     assert len(truth.segments[0]['sounding']) == 1
 
 
+def test_twins_pulse_in_videos(tmp_path):
+    synth = SynthAVS(image_size=48, seed=1, twins=1)
+    truth = synth.write_video(tmp_path / 'a.mp4', subset='ms3', seconds=4, fps=10)
+    clip = synth.clip('ms3', 'video', 0, seconds=4, period=2.0)
+    assert len(truth.classes) == 3
+    assert len(set(truth.classes)) == 2
+    for time, mask in zip(truth.times, truth.masks):
+        _, owners = clip.scene.render(time, clip.pulse.scales_at(time))
+        np.testing.assert_array_equal(mask, clip.truth(owners, clip.timeline.state_at(time)))
+
+
 def test_errors_leave_no_file(tmp_path):
     synth = SynthAVS(image_size=32)
     with pytest.raises(ValueError, match=r'mask_times \[7\] lie outside'):

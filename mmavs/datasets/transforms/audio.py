@@ -8,6 +8,7 @@ frames of AVSBench-object.
 
 import math
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from mmavs.utils.audio_io import read_audio
 from mmavs.utils.audio_stream import check_channels
 from mmavs.utils.timing import EXAMPLE_SPAN, EXAMPLE_STEP
 
+from .noise import under_condition
+
+SECONDS_PER_FRAME = 1  # in every benchmark
 NUM_MEL_FRAMES, NUM_MEL_BANDS = 96, 64
 LOGMEL_OF_SILENCE = math.log(0.01)  # log-mel is ln(mel + 0.01): zeros would be a sound
 
@@ -35,8 +39,11 @@ class LoadClipAudio(BaseTransform):
     ``LogMelFrontend(on_short='repeat_last')`` is another thing: it repeats the last log-mel example
     itself, all 96 frames, as the official script does. What is lengthened here never gets there.
 
-    Required keys: ``audio_path``, ``num_clip_frames``, ``audio_condition`` (optional: ``'silence'``
-    gives zeros as long as the real sound).
+    Where the sound is that of another clip or file (``audio_condition`` of the data set), it is cut
+    to a second a frame: a longer one would tell that it is not the clip's own.
+
+    Required keys: ``audio_path``, ``num_clip_frames``; optional ``audio_condition`` and what
+    belongs to it, see :func:`under_condition`, ``clip_id`` and ``audio_clip_id``.
 
     Added keys: ``audio`` ((1, S) or (2, S) float32 in [-1, 1]), ``sample_rate`` (Hz).
 
@@ -75,12 +82,11 @@ class LoadClipAudio(BaseTransform):
         if not self.mono:
             check_channels(str(path), len(audio), 2)
             audio = audio if len(audio) == 2 else np.repeat(audio, 2, axis=0)
-        audio = fit_clip(
-            audio, results['num_clip_frames'], self.sample_rate, self.on_short, str(path)
-        )
-        if results.get('audio_condition') == 'silence':
-            audio = np.zeros_like(audio)
-        results['audio'] = audio
+        num_frames = results['num_clip_frames']
+        if is_foreign(results):
+            audio = audio[:, : round(num_frames * SECONDS_PER_FRAME * self.sample_rate)]
+        audio = fit_clip(audio, num_frames, self.sample_rate, self.on_short, str(path))
+        results['audio'] = under_condition(audio, self.sample_rate, results)
         results['sample_rate'] = self.sample_rate
         return results
 
@@ -97,7 +103,8 @@ class LoadClipLogMel(BaseTransform):
 
     Required keys: ``logmel_path`` (.npy of (T, C, 96, 64) float32, T = ``num_clip_frames``),
     ``num_clip_frames``, ``frame_indices``, ``audio_condition`` (optional: ``'silence'`` gives the
-    log-mel of silence, ln 0.01).
+    log-mel of silence, ln 0.01; ``'noise'`` needs waveforms and is an error). Of another clip's
+    examples, the first ``num_clip_frames`` are taken.
 
     Added keys: ``audio`` ((len(frame_indices), C, 96, 64) float32).
     """
@@ -107,9 +114,15 @@ class LoadClipLogMel(BaseTransform):
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it is no plain .npy file, or of another shape or type.
+            ValueError: If it is no plain .npy file, of another shape or type, or the condition
+                is noise.
         """
         path, frames = results['logmel_path'], results['num_clip_frames']
+        if results.get('audio_condition') == 'noise':
+            raise ValueError(
+                "audio_condition='noise' needs waveforms: a log-mel that is drawn is not that of "
+                'any sound. Put LoadClipAudio in the place of LoadClipLogMel.'
+            )
         if path is None or not Path(path).is_file():
             raise FileNotFoundError(
                 f'There is no log-mel file {path}. Convert the official .pkl files with '
@@ -123,6 +136,8 @@ class LoadClipLogMel(BaseTransform):
                 f'{path} is damaged or no plain .npy array: {error}. Convert it again.'
             ) from error
         tail = (NUM_MEL_FRAMES, NUM_MEL_BANDS)
+        if is_foreign(results):
+            logmel = logmel[:frames]
         shape = getattr(logmel, 'shape', None)
         if shape is None or len(shape) != 4 or shape[0] != frames or shape[2:] != tail:
             raise ValueError(
@@ -172,11 +187,17 @@ class FlipStereo(BaseTransform):
             )
         if results['flip'] and results['flip_direction'] in ('horizontal', 'diagonal'):
             channel_axis = 0 if results['audio'].ndim == 2 else 1
-            results['audio'] = np.ascontiguousarray(np.flip(results['audio'], channel_axis))
+            # A copy: of one channel, ascontiguousarray would keep the negative stride.
+            results['audio'] = np.flip(results['audio'], channel_axis).copy()
         return results
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'
+
+
+def is_foreign(results: Mapping[str, Any]) -> bool:
+    """Whether the sound of a pipeline's results is that of another clip or file."""
+    return results.get('audio_clip_id', results.get('clip_id')) != results.get('clip_id')
 
 
 def samples_needed(num_frames: int, sample_rate: int) -> int:

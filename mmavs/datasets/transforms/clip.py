@@ -13,6 +13,7 @@ from mmcv.transforms.utils import cache_random_params, cache_randomness
 from mmavs.registry import TRANSFORMS
 
 CLIP_KEYS = {'img': 'imgs', 'gt_seg_map': 'gt_seg_maps'}
+MASKIGE_KEY = 'maskiges'
 
 
 @TRANSFORMS.register_module()
@@ -27,7 +28,11 @@ class ClipBroadcaster(TransformBroadcaster):
     ``Resize(backend='pillow')`` gives the official loaders' pixels (bilinear with antialiasing,
     masks by nearest); the ``cv2`` backend, mmcv's default, does not.
 
-    Required keys: ``imgs``, ``gt_seg_maps`` (optional).
+    Where the clip has Maskiges, each goes through the same transforms as an image without a mask:
+    with the draws of the clip where they are shared, else with draws of its own. So transforms of
+    the geometry belong into a block that shares.
+
+    Required keys: ``imgs``, ``gt_seg_maps`` (optional), ``maskiges`` (optional).
 
     Args:
         transforms (Sequence[dict | Callable]): Transforms of single images.
@@ -59,20 +64,35 @@ class ClipBroadcaster(TransformBroadcaster):
         if not results.get('imgs'):
             raise ValueError('The clip has no frames: put LoadClipFrames before ClipBroadcaster.')
         keys = {inner: outer for inner, outer in CLIP_KEYS.items() if outer in results}
-        shared = {key: value for key, value in results.items() if key not in CLIP_KEYS.values()}
+        outside = (*CLIP_KEYS.values(), MASKIGE_KEY)
+        shared = {key: value for key, value in results.items() if key not in outside}
         context = cache_random_params if self.share_random_params else nullcontext
         with context(self.transforms):
             frames = [
-                self._apply_transforms({**shared, **dict(zip(keys, pictures))})
+                self._apply(shared, dict(zip(keys, pictures)))
                 for pictures in zip(*(results[outer] for outer in keys.values()), strict=True)
+            ]
+            maskiges = [
+                self._apply(shared, dict(img=maskige))['img']
+                for maskige in results.get(MASKIGE_KEY, ())
             ]
         for inner, outer in keys.items():
             results[outer] = [frame.pop(inner) for frame in frames]
+        if MASKIGE_KEY in results:
+            results[MASKIGE_KEY] = maskiges
         for key in frames[0]:
             values = [frame[key] for frame in frames]
             agree = all(_same(value, values[0]) for value in values[1:])
             results[key] = values[0] if agree else values
         return results
+
+    def _apply(self, shared: dict[str, Any], pictures: dict[str, np.ndarray]) -> dict[str, Any]:
+        # mmseg's transforms change the masks that seg_fields names, mmcv's the one called
+        # gt_seg_map.
+        fields = [key for key in pictures if key != 'img']
+        frame = self._apply_transforms({**shared, **pictures, 'seg_fields': fields})
+        frame.pop('seg_fields', None)
+        return frame
 
 
 @TRANSFORMS.register_module()

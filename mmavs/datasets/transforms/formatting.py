@@ -11,20 +11,25 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 from mmavs.registry import TRANSFORMS
-from mmavs.structures import AVSDataSample
+from mmavs.structures import IGNORE_INDEX, AVSDataSample
 
 
 @TRANSFORMS.register_module()
 class PackAVSInputs(BaseTransform):
     """Pack a clip.
 
-    Required keys: ``imgs``, ``audio``; for training and testing ``gt_seg_maps`` and ``mask_paths``.
+    Required keys: ``imgs``, ``audio``; for training and testing ``gt_seg_maps`` and ``mask_paths``;
+    optional ``maskiges``, ``masks_fit`` (False: masks may have another size than the frames),
+    ``num_classes`` and ``sounding_classes`` (list of ids).
 
     Gives:
 
-    - ``inputs``: ``imgs`` (T, 3, H, W) uint8 and ``audio`` (C, S) or (T, C, 96, 64) float32.
-    - ``data_samples`` (:class:`AVSDataSample`): ``gt_sem_seg`` (T, H, W) int64 (absent without
-      ``gt_seg_maps``), ``frame_valid`` and ``frame_annotated`` (T,) bool, and the meta keys.
+    - ``inputs``: ``imgs`` (T, 3, H, W) uint8, ``audio`` (C, S) or (T, C, 96, 64) float32, and,
+      where there are Maskiges, ``maskige`` (T, 3, H, W) uint8.
+    - ``data_samples`` (:class:`AVSDataSample`): ``gt_sem_seg`` (T, H', W') int64 (absent without
+      ``gt_seg_maps``), ``frame_valid`` and ``frame_annotated`` (T,) bool, and the meta keys; where
+      there are ``num_classes``, ``gt_audio_labels`` (num_classes,) float: 1 for the
+      ``sounding_classes``, or without them for what the annotated masks show, background included.
 
     Args:
         meta_keys (Sequence[str]): Keys that go into the sample's metainfo where the results have
@@ -77,9 +82,13 @@ class PackAVSInputs(BaseTransform):
         sample = AVSDataSample(metainfo=meta)
         sample.frame_valid = torch.ones(num_frames, dtype=torch.bool)
         sample.frame_annotated = torch.zeros(num_frames, dtype=torch.bool)
+        inputs = dict(imgs=imgs, audio=audio)
+        if 'maskiges' in results:
+            inputs['maskige'] = self._pack_maskiges(results['maskiges'], imgs)
         if 'gt_seg_maps' in results:
             masks = stack_frames(results['gt_seg_maps'], 'gt_seg_maps').long()
-            if len(masks) != num_frames or masks.shape[1:] != imgs.shape[2:]:
+            fits = masks.shape[1:] == imgs.shape[2:] or not results.get('masks_fit', True)
+            if len(masks) != num_frames or not fits:
                 raise ValueError(
                     f'The frames are {tuple(imgs.shape)}, the masks {tuple(masks.shape)}: a '
                     'transform changed one and not the other.'
@@ -88,10 +97,48 @@ class PackAVSInputs(BaseTransform):
             sample.frame_annotated = torch.tensor(
                 [path is not None for path in results['mask_paths']]
             )
-        return dict(inputs=dict(imgs=imgs, audio=audio), data_samples=sample)
+        sounding = self._sounding_classes(results, sample)
+        if sounding is not None:
+            sample.gt_audio_labels = class_vector(sounding, results['num_classes'])
+        return dict(inputs=inputs, data_samples=sample)
+
+    @staticmethod
+    def _pack_maskiges(maskiges: Sequence[np.ndarray], imgs: Tensor) -> Tensor:
+        packed = stack_frames(maskiges, 'maskiges').permute(0, 3, 1, 2).contiguous()
+        if packed.shape != imgs.shape:
+            raise ValueError(
+                f'The frames are {tuple(imgs.shape)}, the Maskiges {tuple(packed.shape)}: a '
+                'transform changed one and not the other.'
+            )
+        return packed
+
+    @staticmethod
+    def _sounding_classes(results: dict[str, Any], sample: AVSDataSample) -> Sequence[int] | None:
+        if 'num_classes' not in results:
+            return None
+        if 'sounding_classes' in results:
+            return results['sounding_classes']
+        if 'gt_sem_seg' not in sample:
+            return None
+        present = sample.gt_sem_seg.data[sample.frame_annotated].unique()
+        return present[present != IGNORE_INDEX].tolist()
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(meta_keys={self.meta_keys})'
+
+
+def class_vector(classes: Sequence[int], num_classes: int) -> Tensor:
+    """(num_classes,) float: 1 for the classes, 0 for the others.
+
+    Raises:
+        ValueError: If a class is out of range.
+    """
+    wrong = [index for index in classes if not 0 <= index < num_classes]
+    if wrong:
+        raise ValueError(f'Class {wrong[0]} sounds, but the classes are 0 to {num_classes - 1}.')
+    vector = torch.zeros(num_classes)
+    vector[list(classes)] = 1
+    return vector
 
 
 def stack_frames(frames: Sequence[np.ndarray], name: str) -> Tensor:

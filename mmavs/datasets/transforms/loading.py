@@ -2,14 +2,18 @@
 """Frames and masks of a clip, from picture files."""
 
 import struct
+import warnings
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image
 
+from mmavs.datasets.avss_classes import colours_to_labels
 from mmavs.registry import TRANSFORMS
 from mmavs.structures import IGNORE_INDEX
+
+SEMANTIC_KEYS = ('num_classes', 'label_source', 'label_map')
 
 
 @TRANSFORMS.register_module()
@@ -34,8 +38,8 @@ class LoadClipFrames(BaseTransform):
         for path, img in zip(paths, imgs):
             if img.shape != imgs[0].shape:
                 raise ValueError(
-                    f'The frames of a clip must have one size: {paths[0]} is {_size(imgs[0])}, '
-                    f'{path} is {_size(img)}. Extract the frames of the clip again.'
+                    f'The frames of a clip must have one size: {paths[0]} is {size_text(imgs[0])}, '
+                    f'{path} is {size_text(img)}. Extract the frames of the clip again.'
                 )
         results['imgs'] = imgs
         results['ori_shape'] = results['img_shape'] = imgs[0].shape[:2]
@@ -47,61 +51,147 @@ class LoadClipFrames(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadClipMasks(BaseTransform):
-    """Read the binary masks of a clip: 1 where the picture, as grey values, is above 0.
+    """Read the masks of a clip; which kind they are, the item of the data set says.
 
-    On the official files (one channel, 0 and 255) that equals ``convert('1')`` (S4) and
-    ``convert('P')`` (MS3) of the official loaders, which would read RGB and palette masks wrong.
+    - Binary ones: 1 where the picture, as grey values, is above 0. On the official files (one
+      channel, 0 and 255) that equals ``convert('1')`` (S4) and ``convert('P')`` (MS3) of the
+      official loaders, which would read RGB and palette masks wrong.
+    - Class ids, where the item has ``num_classes``, ``label_source`` or ``label_map``: one channel
+      that holds the ids; or, with ``label_source='rgb'``, colours of :func:`voc_palette`, where a
+      colour of no class becomes 0 with a warning that names the file. ``label_map`` then gives
+      each id another one. 255 stays 255.
+
     Frames without a mask get a plane of 255 (ignored).
 
-    Required keys: ``imgs``, ``img_paths``, ``mask_paths`` (list of T str or None).
+    Required keys: ``imgs``, ``img_paths``, ``mask_paths`` (list of T str or None); optional
+    ``num_classes`` (int, ids are 0 to ``num_classes - 1``, without it 0 and 1), ``label_source``
+    (``'semantic'`` or ``'rgb'``), ``num_colours`` (int, classes in the colours, ``num_classes``
+    without it), ``label_map`` (256 integers: the label of each stored id; one that is neither a
+    class nor 255 marks an id that must not occur).
 
-    Added keys: ``gt_seg_maps`` (list of T (H, W) uint8 arrays of 0, 1 and 255).
+    Added keys: ``gt_seg_maps`` (list of T (H, W) uint8 arrays), ``masks_fit`` (bool: whether masks
+    and frames have one size).
+
+    Args:
+        same_size (bool): Whether a mask of another size than its frame is an error. False is for
+            tests at the size of the masks: no transform may then change the geometry, the model
+            resizes what it predicts. Defaults to True.
     """
+
+    def __init__(self, same_size: bool = True) -> None:
+        self.same_size = same_size
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Read the masks.
 
         Raises:
             FileNotFoundError: If a mask is missing.
-            ValueError: If a mask cannot be decoded or differs in size from its frame, or the frames
-                are not loaded yet.
+            ValueError: If a mask cannot be decoded, differs in size from its frame, or has values
+                out of range, or the frames are not loaded yet.
         """
         if 'imgs' not in results:
             raise ValueError(
                 'LoadClipMasks compares masks with frames: put LoadClipFrames before it.'
             )
-        results['gt_seg_maps'] = [
-            self._read_mask(mask_path, img_path, img)
-            for mask_path, img_path, img in zip(
-                results['mask_paths'], results['img_paths'], results['imgs'], strict=True
-            )
-        ]
+        is_semantic = any(key in results for key in SEMANTIC_KEYS)
+        read = read_labels if is_semantic else read_binary_mask
+        masks = [path if path is None else read(path, results) for path in results['mask_paths']]
+        if self.same_size:
+            self._check_sizes(masks, results)
+        shapes = [mask.shape for mask in masks if mask is not None and not self.same_size]
+        unlabelled = np.full(
+            shapes[0] if shapes else results['imgs'][0].shape[:2], IGNORE_INDEX, dtype=np.uint8
+        )
+        results['gt_seg_maps'] = [unlabelled.copy() if mask is None else mask for mask in masks]
+        results['masks_fit'] = self.same_size
         return results
 
-    def _read_mask(self, mask_path: str | None, img_path: str, img: np.ndarray) -> np.ndarray:
-        if mask_path is None:
-            return np.full(img.shape[:2], IGNORE_INDEX, dtype=np.uint8)
-        mask = (read_picture(mask_path, 'L') > 0).astype(np.uint8)
-        if mask.shape != img.shape[:2]:
-            raise ValueError(
-                f'The mask {mask_path} is {_size(mask)}, its frame {img_path} is {_size(img)}. '
-                'They must have one size; the official frames and masks are 224x224.'
-            )
-        return mask
+    @staticmethod
+    def _check_sizes(masks: list[np.ndarray | None], results: dict[str, Any]) -> None:
+        items = zip(
+            masks, results['mask_paths'], results['img_paths'], results['imgs'], strict=True
+        )
+        for mask, mask_path, img_path, img in items:
+            if mask is not None and mask.shape != img.shape[:2]:
+                raise ValueError(
+                    f'The mask {mask_path} is {size_text(mask)}, its frame {img_path} is '
+                    f'{size_text(img)}. They must have one size; the official frames and masks of '
+                    'the object sets are 224x224. LoadClipMasks(same_size=False) allows it where '
+                    'no transform changes the geometry.'
+                )
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}()'
+        return f'{type(self).__name__}(same_size={self.same_size})'
 
 
-def read_picture(path: str, mode: str) -> np.ndarray:
+def read_binary_mask(path: str, results: dict[str, Any] | None = None) -> np.ndarray:
+    """(H, W) uint8: 1 where the picture, as grey values, is above 0."""
+    return (read_picture(path, 'L') > 0).astype(np.uint8)
+
+
+def read_labels(path: str, info: dict[str, Any]) -> np.ndarray:
+    """Read class ids as :class:`LoadClipMasks` does.
+
+    Args:
+        path (str): The file.
+        info (dict): ``num_classes``, ``label_source``, ``num_colours`` and ``label_map``, where the
+            item has them.
+
+    Returns:
+        np.ndarray: (H, W) uint8.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be decoded, or a value is out of range; names file, value, range.
+    """
+    num_classes = info.get('num_classes', 2)
+    if info.get('label_source') == 'rgb':
+        stored, stray = colours_to_labels(
+            read_picture(path, 'RGB'), info.get('num_colours', num_classes)
+        )
+        if stray is not None:
+            warnings.warn(
+                f'{path} has a pixel of colour {tuple(stray)}, which is no class: such pixels '
+                'become class 0 (background), as in the official loader.',
+                stacklevel=2,
+            )
+    else:
+        stored = read_picture(path, None)
+        if stored.ndim != 2 or stored.dtype not in (np.uint8, np.bool_):
+            raise ValueError(
+                f'{path} is {stored.dtype} {stored.shape}, expected one channel of 8 bits with '
+                "class ids. Colour masks need label_source='rgb' in the data set."
+            )
+        stored = stored.astype(np.uint8)
+    labels = stored
+    if info.get('label_map') is not None:
+        label_map = np.asarray(info['label_map'])
+        if label_map.shape != (256,):
+            raise ValueError(f'label_map has the shape {label_map.shape}, expected 256 labels.')
+        labels = label_map[stored]
+    labels = np.where(stored == IGNORE_INDEX, IGNORE_INDEX, labels)
+    wrong = (labels != IGNORE_INDEX) & ((labels < 0) | (labels >= num_classes))
+    if wrong.any():
+        allowed = f'0 to {num_classes - 1}'
+        if info.get('label_map') is not None:
+            allowed = f'one that label_map turns into {allowed}'
+        raise ValueError(
+            f'{path} has the value {stored[wrong][0]}, expected {allowed}, or {IGNORE_INDEX} (no '
+            'label). The masks are of another benchmark, or painted otherwise.'
+        )
+    return labels.astype(np.uint8)
+
+
+def read_picture(path: str, mode: str | None) -> np.ndarray:
     """Decode one PNG or JPEG file.
 
     Args:
         path (str): The file.
-        mode (str): Pillow mode to convert to: ``'RGB'`` or ``'L'``.
+        mode (str | None): Pillow mode to convert to: ``'RGB'`` or ``'L'``; None keeps the stored
+            values, of a palette picture the indices.
 
     Returns:
-        np.ndarray: (H, W, 3) or (H, W) uint8.
+        np.ndarray: (H, W, 3) or (H, W) uint8; with None what the file has.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -109,7 +199,7 @@ def read_picture(path: str, mode: str) -> np.ndarray:
     """
     try:
         with Image.open(path) as picture:
-            return np.array(picture.convert(mode))
+            return np.array(picture if mode is None else picture.convert(mode))
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f'There is no picture {path}. The csv and the extracted files do not fit together.'
@@ -121,5 +211,6 @@ def read_picture(path: str, mode: str) -> np.ndarray:
         ) from error
 
 
-def _size(picture: np.ndarray) -> str:
+def size_text(picture: np.ndarray) -> str:
+    """Size of a picture for messages."""
     return f'{picture.shape[1]}x{picture.shape[0]} (width x height)'

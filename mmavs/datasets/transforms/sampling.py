@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 
 from mmavs.registry import TRANSFORMS
 
-PER_FRAME_KEYS = ('img_paths', 'mask_paths', 'frame_indices')
+PER_FRAME_KEYS = ('img_paths', 'mask_paths', 'maskige_paths', 'frame_indices')
 
 
 @TRANSFORMS.register_module()
@@ -19,7 +19,8 @@ class RandomClipFrames(BaseTransform):
     with one frame each teaches more than one of few whole clips, at the same cost. The sound stays
     that of the whole clip; ``frame_indices`` tell the audio encoder which part is heard.
 
-    Required keys: ``img_paths``, ``mask_paths``, ``frame_indices`` (lists of T).
+    Required keys: ``img_paths``, ``mask_paths``, ``frame_indices`` (lists of T); optional
+    ``maskige_paths``.
 
     Modified keys: the same, of the frames that are kept, in their order.
 
@@ -40,6 +41,8 @@ class RandomClipFrames(BaseTransform):
         total = len(results['img_paths'])
         kept = np.random.choice(total, min(self.num_frames, total), replace=False)
         for key in PER_FRAME_KEYS:
+            if key not in results:  # there need not be Maskiges
+                continue
             results[key] = [results[key][index] for index in sorted(kept)]
         return results
 

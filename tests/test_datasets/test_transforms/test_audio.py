@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from mmavs.datasets.transforms import FlipStereo, LoadClipAudio, LoadClipLogMel
 from mmavs.datasets.transforms.audio import repeat_last_example, samples_needed
@@ -117,6 +118,16 @@ def test_silence_is_checked_like_sound(tmp_path):
         LoadClipAudio()(results)
 
 
+def test_sound_of_another_clip_is_cut_to_a_second_a_frame(tmp_path):
+    results = dict(write(tmp_path / 'long.wav', noise(1, 160000)), clip_id='a')
+    assert LoadClipAudio()(dict(results))['audio'].shape == (1, 160000)
+    own = LoadClipAudio()(dict(results, audio_clip_id='a'))['audio']
+    foreign = LoadClipAudio()(dict(results, audio_clip_id='b'))['audio']
+    assert own.shape == (1, 160000) and np.array_equal(foreign, own[:, :80000])
+    results['num_clip_frames'] = 1
+    assert LoadClipAudio()(dict(results, audio_clip_id='b'))['audio'].shape == (1, 16000)
+
+
 def test_unknown_on_short():
     with pytest.raises(ValueError, match="on_short is 'pad', expected 'error' or 'repeat_last'"):
         LoadClipAudio(on_short='pad')
@@ -136,6 +147,16 @@ def test_log_mel_of_the_chosen_frames(tmp_path, channels):
     assert np.array_equal(audio, array[[0, 3]])
     silent = LoadClipLogMel()(log_mel(tmp_path, array, audio_condition='silence'))['audio']
     assert silent.shape == audio.shape and np.allclose(silent, math.log(0.01))
+
+
+def test_log_mel_of_another_clip_and_of_noise(tmp_path):
+    array = np.random.default_rng(0).standard_normal((10, 1, 96, 64)).astype(np.float32)
+    results = log_mel(tmp_path, array, clip_id='a', audio_clip_id='b')
+    assert np.array_equal(LoadClipLogMel()(dict(results))['audio'], array[[0, 3]])
+    with pytest.raises(ValueError, match=r'shape \(10, 1, 96, 64\), expected'):
+        LoadClipLogMel()(dict(results, audio_clip_id='a'))
+    with pytest.raises(ValueError, match=r"'noise' needs waveforms.*Put LoadClipAudio"):
+        LoadClipLogMel()(dict(results, audio_condition='noise'))
 
 
 @pytest.mark.parametrize(
@@ -178,6 +199,13 @@ def test_flip_swaps_left_and_right(shape):
     assert np.array_equal(flipped.take(1, axis), audio.take(0, axis))
     for kept in (dict(flip=False, flip_direction=None), dict(flip=True, flip_direction='vertical')):
         assert np.array_equal(FlipStereo()(dict(audio=audio, **kept))['audio'], audio)
+
+
+@pytest.mark.parametrize('shape', [(1, 100), (3, 1, 96, 64)])
+def test_flip_leaves_mono_alone(shape):
+    audio = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    flipped = FlipStereo()(dict(audio=audio, flip=True, flip_direction='horizontal'))['audio']
+    assert np.array_equal(torch.from_numpy(flipped), audio)
 
 
 def test_flip_of_stereo_needs_one_flip_and_the_sound():

@@ -155,3 +155,72 @@ def test_resize_equals_pillow_on_a_clip():
     for img, ours in zip(imgs, resized):
         theirs = Image.fromarray(img).resize((20, 30), Image.Resampling.BILINEAR)
         assert np.array_equal(ours, np.asarray(theirs))
+
+
+@pytest.mark.parametrize('shared', [True, False])
+def test_maskiges_have_the_draws_of_the_clip_or_their_own(shared):
+    np.random.seed(0)
+    flip = ClipBroadcaster(
+        transforms=[dict(type='RandomFlip', prob=0.5)], share_random_params=shared
+    )
+    same = set()
+    for _ in range(20):
+        imgs = noise_frames(3)
+        results = flip(dict(imgs=imgs, maskiges=[img.copy() for img in imgs]))
+        same.add(all(map(np.array_equal, results['imgs'], results['maskiges'])))
+        assert len(results['maskiges']) == 3
+    assert same == ({True} if shared else {True, False})
+
+
+def test_jitter_of_maskiges_is_their_own():
+    np.random.seed(0)
+    jitter = ClipBroadcaster(
+        transforms=[dict(type='ClipPhotoMetricDistortion')], share_random_params=False
+    )
+    img = noise_frames(1)[0]
+    results = jitter(dict(imgs=[img.copy()] * 3, maskiges=[img.copy()] * 3))
+    pictures = results['imgs'] + results['maskiges']
+    assert len({picture.tobytes() for picture in pictures}) == 6
+
+
+def test_draws_of_frames_do_not_depend_on_maskiges():
+    step = dict(type='ClipPhotoMetricDistortion')
+    imgs = noise_frames(4)
+    found = []
+    for more in (dict(), dict(maskiges=noise_frames(4))):
+        np.random.seed(3)
+        jitter = ClipBroadcaster(transforms=[step], share_random_params=False)
+        found.append(jitter(dict(imgs=[img.copy() for img in imgs], **more))['imgs'])
+    assert all(map(np.array_equal, *found))
+
+
+def test_maskiges_have_no_masks_and_give_no_keys():
+    def mark(results):
+        assert ('gt_seg_map' in results) == (results['img'].max() < 100)
+        return {**results, 'seen': int(results['img'].max())}
+
+    imgs = [np.full((2, 2, 3), 7, np.uint8)] * 2
+    maskiges = [np.full((2, 2, 3), 200, np.uint8)] * 2
+    masks = [np.zeros((2, 2), np.uint8)] * 2
+    results = ClipBroadcaster(transforms=[mark])(
+        dict(imgs=imgs, maskiges=maskiges, gt_seg_maps=masks)
+    )
+    assert results['seen'] == 7
+    assert sorted(results) == ['gt_seg_maps', 'imgs', 'maskiges', 'seen']
+
+
+def test_crop_of_mmseg_crops_masks_and_maskiges_alike():
+    np.random.seed(0)
+    crop = ClipBroadcaster(transforms=[dict(type='mmseg.RandomCrop', crop_size=(5, 4))])
+    imgs = noise_frames(3)
+    given = dict(
+        imgs=imgs, gt_seg_maps=[img[..., 0] for img in imgs], maskiges=[255 - img for img in imgs]
+    )
+    corners = set()
+    for _ in range(10):
+        results = crop(dict(given))
+        for img, mask, maskige in zip(*(results[key] for key in given)):
+            assert img.shape == (5, 4, 3)
+            assert np.array_equal(mask, img[..., 0]) and np.array_equal(maskige, 255 - img)
+        corners.add(results['imgs'][0].tobytes())
+    assert len(corners) > 5

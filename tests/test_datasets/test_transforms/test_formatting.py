@@ -66,3 +66,42 @@ def test_what_does_not_fit(change, message):
     given = {key: value for key, value in given.items() if value is not None}
     with pytest.raises(ValueError, match=message):
         PackAVSInputs()(given)
+
+
+def test_maskiges_are_a_second_stream():
+    rng = np.random.default_rng(1)
+    maskiges = [rng.integers(0, 256, (4, 6, 3), np.uint8) for _ in range(3)]
+    inputs = PackAVSInputs()(results(maskiges=maskiges))['inputs']
+    assert inputs['maskige'].dtype == torch.uint8 and inputs['maskige'].shape == (3, 3, 4, 6)
+    assert np.array_equal(inputs['maskige'].permute(0, 2, 3, 1).numpy(), np.stack(maskiges))
+    with pytest.raises(ValueError, match=r'the Maskiges \(2, 3, 4, 6\): a transform changed one'):
+        PackAVSInputs()(results(maskiges=maskiges[:2]))
+
+
+def test_masks_of_another_size_where_the_loader_allows_it():
+    masks = [np.zeros((2, 3), np.uint8)] * 3
+    sample = PackAVSInputs()(results(gt_seg_maps=masks, masks_fit=False))['data_samples']
+    assert sample.gt_sem_seg.data.shape == (3, 2, 3)
+    with pytest.raises(ValueError, match='changed one and not the other'):
+        PackAVSInputs()(results(gt_seg_maps=masks[:2], masks_fit=False))
+
+
+def test_sounding_classes_of_the_annotated_masks():
+    masks = [np.full((4, 6), value, np.uint8) for value in (3, 255, 1)]
+    masks[2][0, 0] = 255
+    given = results(gt_seg_maps=masks, num_classes=5)
+    sample = PackAVSInputs()(given)['data_samples']
+    assert sample.gt_audio_labels.tolist() == [0, 1, 0, 1, 0]
+    given['mask_paths'] = ['0.png', None, None]  # frame 2 is not annotated
+    assert PackAVSInputs()(given)['data_samples'].gt_audio_labels.tolist() == [0, 0, 0, 1, 0]
+    given['sounding_classes'] = [0, 4]
+    assert PackAVSInputs()(given)['data_samples'].gt_audio_labels.tolist() == [1, 0, 0, 0, 1]
+    given['sounding_classes'] = [5]
+    with pytest.raises(ValueError, match='Class 5 sounds, but the classes are 0 to 4'):
+        PackAVSInputs()(given)
+
+
+def test_sounding_classes_without_masks():
+    assert 'gt_audio_labels' not in PackAVSInputs()(results(num_classes=5))['data_samples']
+    given = results(num_classes=3, sounding_classes=[2])
+    assert PackAVSInputs()(given)['data_samples'].gt_audio_labels.tolist() == [0, 0, 1]

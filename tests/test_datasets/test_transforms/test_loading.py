@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmavs.datasets.avss_classes import voc_palette
 from mmavs.datasets.transforms import LoadClipFrames, LoadClipMasks
 
 
@@ -130,3 +131,101 @@ def test_masks_need_frames_and_files(tmp_path, make):
     (tmp_path / 'mask_0.png').unlink()
     with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / 'mask_0.png'))):
         LoadClipMasks()(results)
+
+
+def labels_clip(tmp_path, make, labels, name='labels.png', **info):
+    results = LoadClipFrames()(clip(tmp_path, make, masks=(1,)))
+    path = tmp_path / name
+    if isinstance(labels, Image.Image):
+        labels.save(path)
+    else:
+        make.picture(path, labels)
+    return {**results, 'mask_paths': [str(path)], **info}
+
+
+def ids_picture(**values):
+    """20x24 of zeros, with the value ``v`` at row ``r`` for each ``r<r>=v``."""
+    ids = np.zeros((20, 24), np.uint8)
+    for row, value in values.items():
+        ids[int(row[1:]), 3:] = value
+    return ids
+
+
+def test_class_ids_stay_as_stored(tmp_path, make):
+    ids = ids_picture(r0=70, r1=1, r2=255)
+    for stored in (ids, palette_of(ids)):
+        results = labels_clip(tmp_path, make, stored, num_classes=71)
+        (loaded,) = LoadClipMasks()(results)['gt_seg_maps']
+        assert loaded.dtype == np.uint8 and np.array_equal(loaded, ids)
+
+
+def palette_of(ids):
+    """The same as a palette picture, whose colours say nothing."""
+    picture = Image.fromarray(ids)
+    picture.putpalette([9, 9, 9] * 256)
+    return picture
+
+
+def test_label_map_and_its_holes(tmp_path, make):
+    label_map = np.full(256, -1, np.int16)
+    label_map[[0, 90, 3]] = 0, 1, 2
+    results = labels_clip(
+        tmp_path, make, ids_picture(r0=90, r1=3, r2=255), label_map=label_map, num_classes=3
+    )
+    (loaded,) = LoadClipMasks()(results)['gt_seg_maps']
+    assert np.array_equal(loaded, ids_picture(r0=1, r1=2, r2=255))
+    results = labels_clip(
+        tmp_path, make, ids_picture(r5=91), label_map=label_map.tolist(), num_classes=3
+    )
+    message = r'labels\.png has the value 91, expected one that label_map turns into 0 to 2, or 255'
+    with pytest.raises(ValueError, match=message):
+        LoadClipMasks()(results)
+    with pytest.raises(ValueError, match=r'label_map has the shape \(3,\), expected 256'):
+        LoadClipMasks()({**results, 'label_map': [0, 1, 2]})
+
+
+@pytest.mark.parametrize(
+    'stored, info, message',
+    [
+        (ids_picture(r3=71), dict(num_classes=71), 'value 71, expected 0 to 70, or 255'),
+        (ids_picture(r3=2), dict(label_source='semantic'), 'value 2, expected 0 to 1, or 255'),
+        (
+            np.zeros((20, 24, 3), np.uint8),
+            dict(num_classes=71),
+            r"uint8 \(20, 24, 3\), expected one channel .* label_source='rgb'",
+        ),
+        (np.zeros((20, 24), np.uint16), dict(num_classes=71), 'uint16|int32'),
+    ],
+)
+def test_values_out_of_range(tmp_path, make, stored, info, message):
+    results = labels_clip(tmp_path, make, stored, **info)
+    with pytest.raises(ValueError, match=rf'labels\.png (is|has the) {message}'):
+        LoadClipMasks()(results)
+
+
+def test_colours(tmp_path, make):
+    ids = ids_picture(r0=70, r1=4, r2=9)
+    picture = np.array(voc_palette(71), np.uint8)[ids]
+    results = labels_clip(tmp_path, make, picture, label_source='rgb', num_classes=71)
+    assert np.array_equal(LoadClipMasks()(results)['gt_seg_maps'][0], ids)
+    # Colours of more classes than the labels have, and a map that joins them.
+    results = labels_clip(
+        tmp_path,
+        make,
+        picture,
+        label_source='rgb',
+        num_colours=71,
+        label_map=np.minimum(np.arange(256), 1),
+    )
+    assert np.array_equal(LoadClipMasks()(results)['gt_seg_maps'][0], ids > 0)
+
+
+def test_masks_of_their_own_size(tmp_path, make):
+    results = LoadClipFrames()(clip(tmp_path, make, masks=(None, 1, 2), size=(10, 12)))
+    loaded = LoadClipMasks(same_size=False)(results)
+    assert [mask.shape for mask in loaded['gt_seg_maps']] == [(10, 12)] * 3
+    assert (loaded['gt_seg_maps'][0] == 255).all() and loaded['masks_fit'] is False
+    results = LoadClipFrames()(clip(tmp_path, make, masks=(None, None)))
+    loaded = LoadClipMasks(same_size=False)(results)
+    assert [mask.shape for mask in loaded['gt_seg_maps']] == [(20, 24)] * 2
+    assert LoadClipMasks()(results)['masks_fit'] is True

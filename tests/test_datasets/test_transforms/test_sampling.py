@@ -29,6 +29,12 @@ def test_keeps_paths_and_indices_together_in_order():
     assert len(drawn) == 10  # every pair of five
 
 
+def test_maskiges_stay_with_their_frames():
+    maskiges = [f's{i}.png' for i in range(5)]
+    results = RandomClipFrames(2)(dict(clip(), maskige_paths=maskiges))
+    assert results['maskige_paths'] == [f's{i}.png' for i in results['frame_indices']]
+
+
 def test_short_clips_keep_all():
     assert RandomClipFrames(9)(clip()) == clip()
 
