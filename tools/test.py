@@ -5,20 +5,30 @@ There is no ``--tta``: no method of mmavs has a model for test-time augmentation
 """
 
 import argparse
-import os
 from pathlib import Path
-from typing import NoReturn
 
 import mmengine
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import Runner
 
-from mmavs.registry import RUNNERS
+from mmavs.evaluation.protocols import Protocol, protocol_table, protocols_for, task_of
+from mmavs.registry import METRICS
 from mmavs.utils.checkpoint import UnsafeCheckpointError
+from mmavs.utils.cli import (
+    add_run_arguments,
+    fail,
+    load_nothing,
+    load_strictly,
+    make_runner,
+    parse_run_args,
+    read_config,
+    replace_test_metrics,
+)
 from mmavs.utils.dist import setup_distributed, shutdown_distributed
-from mmavs.utils.weights import load_weights
+
+TOOL = 'tools/test.py'
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,6 +40,13 @@ def parse_args() -> argparse.Namespace:
         '--work-dir',
         help='folder of logs and pictures. Default: work_dir of the config, else '
         'work_dirs/<name of the config>',
+    )
+    parser.add_argument(
+        '--protocol',
+        metavar='all|NAME[,NAME]',
+        help='score by these published protocols instead of the evaluator of the config, and '
+        'print one table of them; all: those that apply to the test data. See '
+        'docs/en/protocols.md',
     )
     parser.add_argument('--out', metavar='FILE.json', help='write the scores to this JSON file')
     parser.add_argument(
@@ -49,24 +66,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--wait-time', type=float, default=2, help='seconds that --show shows a picture'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='change settings of the config, e.g. test_dataloader.batch_size=1. '
-        'Lists: key="[a,b]" or key=a,b, without blanks',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='how the processes of a distributed run were started',
-    )
-    # torch.distributed.launch passes --local-rank, its older versions --local_rank.
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    add_run_arguments(parser, 'test_dataloader.batch_size=1')
+    args = parse_run_args(parser)
     for flag, suffixes in (('out', ('.json',)), ('dump', ('.pkl', '.pickle'))):
         value = getattr(args, flag)
         if value is not None and not value.endswith(suffixes):
@@ -94,42 +95,31 @@ def enable_visualization(cfg: Config, args: argparse.Namespace) -> None:
 
 def build_config(args: argparse.Namespace) -> Config:
     """The config of a run: the file, then ``--cfg-options``, then the other flags."""
-    cfg = Config.fromfile(args.config)
-    cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
-    cfg.load_from = None  # the Runner would load what fits and leave the rest random
-    cfg.resume = False
+    cfg = read_config(args, args.work_dir)
+    load_nothing(cfg)
     if args.show or args.show_dir is not None:
         enable_visualization(cfg, args)
     return cfg
 
 
-def load_strictly(runner: Runner, checkpoint: str, config_name: str) -> None:
-    """Fill the model of a runner with a checkpoint, all of it or nothing.
+def use_protocols(runner: Runner, choice: str) -> list[Protocol]:
+    """Replace the evaluator of a runner by those of published protocols.
 
     Args:
-        runner (Runner): It will load nothing else afterwards.
-        checkpoint (str): File or URL, as the Runner takes it.
-        config_name (str): For the error.
+        runner (Runner): With the test data.
+        choice (str): ``'all'``, or names with commas between them.
+
+    Returns:
+        list[Protocol]: Which ones.
 
     Raises:
-        CheckpointMismatchError: If the checkpoint does not fit the model, key by key.
+        ValueError: If a name is unknown, or does not apply to the test data.
     """
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    load_weights(runner.model, loaded, checkpoint, config_name)
-    runner._has_loaded = True
-    runner.logger.info(f'Load checkpoint from {checkpoint}')
-
-
-def fail(error: Exception) -> NoReturn:
-    """End with the error in one line."""
-    shutdown_distributed()
-    raise SystemExit(f'tools/test.py: {" ".join(str(error).split())}') from error
+    names = [name.strip() for name in choice.split(',') if name.strip()]
+    protocols = protocols_for(task_of(runner.test_dataloader.dataset), names)
+    metrics = [METRICS.build(protocol.metric_config()) for protocol in protocols]
+    replace_test_metrics(runner, metrics)
+    return protocols
 
 
 def main() -> None:
@@ -139,15 +129,18 @@ def main() -> None:
         cfg = build_config(args)
         setup_distributed(cfg)
     except (FileNotFoundError, ValueError) as error:
-        fail(error)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        fail(TOOL, error)
+    runner = make_runner(cfg)
     try:
+        protocols = use_protocols(runner, args.protocol) if args.protocol else []
         load_strictly(runner, args.checkpoint, args.config)
     except (OSError, ValueError, UnsafeCheckpointError) as error:
-        fail(error)
+        fail(TOOL, error)
     if args.dump is not None:
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.dump))
     scores = runner.test()
+    if protocols and is_main_process():
+        print(protocol_table(protocols, scores))
     if args.out is not None and is_main_process():
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
         mmengine.dump({name: float(value) for name, value in scores.items()}, args.out, indent=2)

@@ -2,14 +2,11 @@
 """Train a model: ``python tools/train.py CONFIG``."""
 
 import argparse
-import os
-from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.runner import Runner
 
-from mmavs.registry import RUNNERS
+from mmavs.utils.cli import add_run_arguments, fail, make_runner, parse_run_args, read_config
 from mmavs.utils.dist import setup_distributed, shutdown_distributed
 
 
@@ -40,25 +37,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--no-validate', action='store_true', help='do not evaluate during training'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='change settings of the config, e.g. train_cfg.max_epochs=2 '
-        'optim_wrapper.optimizer.lr=1e-4. Lists: key="[a,b]" or key=a,b, without blanks',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='how the processes of a distributed run were started',
-    )
-    # torch.distributed.launch passes --local-rank, its older versions --local_rank.
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    add_run_arguments(parser, 'train_cfg.max_epochs=2 optim_wrapper.optimizer.lr=1e-4')
+    return parse_run_args(parser)
 
 
 def enable_amp(cfg: Config) -> None:
@@ -93,14 +73,7 @@ def enable_auto_scale_lr(cfg: Config) -> None:
 
 def build_config(args: argparse.Namespace) -> Config:
     """The config of a run: the file, then ``--cfg-options``, then the other flags."""
-    cfg = Config.fromfile(args.config)
-    cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs', Path(args.config).stem))
+    cfg = read_config(args, args.work_dir)
     if args.amp:
         enable_amp(cfg)
     if args.auto_scale_lr:
@@ -123,8 +96,8 @@ def main() -> None:
         cfg = build_config(args)
         setup_distributed(cfg)
     except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'tools/train.py: {error}') from error
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        fail('tools/train.py', error)
+    runner = make_runner(cfg)
     runner.train()
     shutdown_distributed()
 

@@ -1,4 +1,4 @@
 # Copyright (c) mmavs developers. All rights reserved.
-from .hooks import AVSVisualizationHook, FreezeHook, IterationSeedHook
+from .hooks import AVSVisualizationHook, FreezeHook, IterationSeedHook, MatchingStabilityHook
 
-__all__ = ['AVSVisualizationHook', 'FreezeHook', 'IterationSeedHook']
+__all__ = ['AVSVisualizationHook', 'FreezeHook', 'IterationSeedHook', 'MatchingStabilityHook']

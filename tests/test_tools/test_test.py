@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_run import make_run, run_on_two_processes
 
 TEST = 'tools/test.py'
 HOOK = ['--cfg-options', 'default_hooks.visualization.type=AVSVisualizationHook']
@@ -161,3 +162,56 @@ def test_two_processes_and_a_checkpoint_of_another_model(root, toy_config, tmp_p
     )  # fmt: skip
     assert result.returncode != 0
     assert 'tools/test.py: ' in result.stderr and '1 missing (bias)' in result.stderr
+
+
+@pytest.fixture(scope='module')
+def tiny_run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp('tiny'))
+
+
+def test_protocols(tools, tiny_run, tmp_path, capsys):
+    config, model = tiny_run
+    common = (TEST, config, model, '--work-dir', tmp_path, '--out')
+    tools.run(*common, tmp_path / 'all.json', '--protocol', 'all')
+    table = capsys.readouterr().out
+    scores = json.loads((tmp_path / 'all.json').read_text())
+    names = {name.split('/')[0] for name in scores}
+    assert names == {'avsegformer', 'tpavi', 'vct', 'avsbench', 'cavp', 'ravs'}
+    assert table.count('Published protocols for binary clips') == 1
+    for name, score in (('tpavi', 'mIoU_b4'), ('vct', 'Fscore_b1'), ('ravs', 'mIoU')):
+        (row,) = (line for line in table.splitlines() if line.startswith(f'| {name} '))
+        assert f' {scores[f"{name}/{score}"]:.2f} ' in row
+    # Some of them, and what the config itself has.
+    tools.run(*common, tmp_path / 'two.json', '--protocol', 'cavp,avsegformer')
+    two = json.loads((tmp_path / 'two.json').read_text())
+    assert two == {k: v for k, v in scores.items() if k.startswith(('cavp', 'avsegformer'))}
+    capsys.readouterr()
+    tools.run(*common, tmp_path / 'none.json')
+    plain = json.loads((tmp_path / 'none.json').read_text())
+    assert plain['avs/Fscore_b2'] == scores['avsegformer/Fscore_b2']
+    assert 'protocol' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('choice', 'message'),
+    [('coco', 'There is no protocol "coco"'), (',', 'No protocol is named')],
+)
+def test_unknown_protocol(choice, message, tools, tiny_run, tmp_path):
+    with pytest.raises(SystemExit, match=rf'^tools/test.py: {message}') as caught:
+        tools.run(TEST, *tiny_run, '--work-dir', tmp_path, '--protocol', choice)
+    assert '\n' not in caught.value.code
+
+
+def test_data_without_a_protocol(tools, toy_config, checkpoint, tmp_path):
+    with pytest.raises(SystemExit, match='No published protocol is for ToyDataset with 1 classes'):
+        tools.run(TEST, toy_config, checkpoint, '--work-dir', tmp_path, '--protocol', 'all')
+
+
+def test_protocols_on_two_processes(tools, tiny_run, tmp_path, free_port):
+    """5 clips: the sampler pads to 6. One process prints."""
+    common = (*tiny_run, '--work-dir', tmp_path, '--protocol', 'all', '--out')
+    printed = run_on_two_processes(TEST, free_port, *common, tmp_path / 'two.json')
+    assert printed.count('Published protocols') == 1
+    tools.run(TEST, *common, tmp_path / 'one.json')
+    one, two = (json.loads((tmp_path / f'{n}.json').read_text()) for n in ('one', 'two'))
+    assert two == pytest.approx(one, abs=1e-3)  # networks differ by rounding with the batch

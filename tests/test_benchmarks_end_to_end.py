@@ -1,0 +1,94 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""Every benchmark: its base config on a SynthAVS tree, a few training steps, all protocols."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmavs.testing import SynthAVS
+from mmavs.testing.tiny import tiny_avsegformer
+
+ROOT = Path(__file__).resolve().parents[1]
+SPLITS = {'train': 6, 'val': 3, 'test': 6}  # AVSS and VPO share them among their parts
+NO_VAL = ('write_vpo', 'val')
+BENCHMARKS = {
+    # base config: writer of SynthAVS, folder of the data root in the tree, classes of the model
+    'avsbench_s4_224x224': ('write_s4', '.', 1),
+    'avsbench_ms3_224x224': ('write_ms3', '.', 1),
+    'avss_224x224': ('write_avss', '.', 71),
+    'vpo_ss_512x512': ('write_vpo', '.', 22),
+    'vpo_ms_512x512': ('write_vpo', '.', 22),
+    'vpo_msmi_512x512': ('write_vpo', '.', 22),
+}
+
+
+@pytest.fixture(scope='module')
+def trees(tmp_path_factory):
+    """One small tree a layout."""
+    synth = SynthAVS(image_size=(64, 80), num_objects=3, num_classes=6)
+    folders = {}
+    for writer in {writer for writer, _, _ in BENCHMARKS.values()}:
+        folders[writer] = tmp_path_factory.mktemp(writer)
+        splits = {name: count for name, count in SPLITS.items() if (writer, name) != NO_VAL}
+        getattr(synth, writer)(folders[writer], splits)
+    return folders
+
+
+def config_of(name, trees, work_dir):
+    """The base config of a benchmark around a tiny AVSegFormer, with nothing but paths changed."""
+    writer, folder, num_classes = BENCHMARKS[name]
+    cfg = Config.fromfile(ROOT / f'configs/_base_/datasets/{name}.py')
+    cfg.merge_from_dict(
+        Config.fromfile(ROOT / 'configs/_base_/default_runtime.py')._cfg_dict.to_dict()
+    )
+    cfg.model = tiny_avsegformer(num_classes)
+    for split in ('train', 'val', 'test'):
+        loader = cfg[f'{split}_dataloader']
+        loader.update(num_workers=0, persistent_workers=False)
+        loader.dataset.data_root = str(trees[writer] / folder)
+    cfg.train_dataloader.batch_size = 2
+    cfg.optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3))
+    cfg.train_cfg = dict(by_epoch=False, max_iters=2, val_interval=100)
+    cfg.val_cfg = cfg.test_cfg = dict()
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', by_epoch=False, interval=2)
+    cfg.log_processor = dict(by_epoch=False)
+    cfg.work_dir = str(work_dir)
+    cfg.experiment_name = f'{name}_{work_dir.name}'
+    return cfg
+
+
+@pytest.mark.parametrize('name', BENCHMARKS)
+def test_benchmark_trains_and_reports_every_protocol(name, trees, tmp_path):
+    cfg = config_of(name, trees, tmp_path)
+    cfg.dump(tmp_path / 'config.py')
+    with DefaultScope.overwrite_default_scope('mmavs'):
+        runner = Runner.from_cfg(cfg)
+        runner.train()
+    losses = runner.message_hub.get_scalar('train/loss').data[0]
+    MMLogger.get_current_instance()
+    assert len(losses) == 2 and all(0 < loss < 100 for loss in losses)
+
+    out = tmp_path / 'scores.json'
+    result = subprocess.run(
+        [sys.executable, str(ROOT / 'tools/test.py'), str(tmp_path / 'config.py')]
+        + [str(tmp_path / 'iter_2.pth'), '--protocol', 'all', '--out', str(out)],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, OMP_NUM_THREADS='1'),
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    scores = json.loads(out.read_text())
+    protocols = {key.split('/')[0] for key in scores}
+    expected = {'avsegformer', 'tpavi', 'vct', 'cavp', 'ravs'}
+    assert protocols >= (expected if not name.startswith('vpo') else {'cavp', 'ravs'})
+    assert all(0 <= value <= 100 for value in scores.values() if value == value)
+    for protocol in protocols:
+        assert protocol in result.stdout
