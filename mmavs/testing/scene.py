@@ -84,7 +84,7 @@ def sample_motions(
         shape = (_CANDIDATES, count)
         radius = base * rng.uniform(0.75, 1.0, shape)
         for one, other in twins:
-            pass
+            radius[:, other] = radius[:, one]
         room = np.asarray(extent) / 2 - 1.05 * (1 + _PULSE) * growth * radius[..., None]
         swing = np.minimum(rng.uniform(0.06, 0.24, (*shape, 2)), room)
         home = np.asarray(extent) / 2 + rng.uniform(-1, 1, (*shape, 2)) * (room - swing)
