@@ -134,12 +134,15 @@ def test_size_and_gain_follow_the_levels():
 
 
 def test_frames_show_the_levels():
+    """Frame k that of position k, to the last one, which is taken when position k + 1 is heard."""
     synth = SynthAVS(image_size=64, twins=1)
-    for index in range(6):
-        clip = synth.clip('ms3', 'test', index)
-        for k in range(5):
+    for index in range(3):
+        clip = synth.clip('v2', 'test', index, seconds=10)
+        for k in range(10):
             _, owners = clip.frame(k)
             levels = clip.pulse.levels[k]
+            sizes = np.where(levels, 1.2, 0.8)
+            np.testing.assert_array_equal(owners, clip.scene.render(k + 0.9375, sizes)[1])
             if levels[0] != levels[1]:
                 areas = clip.areas(owners)
                 assert areas[int(levels.argmax())] > areas[int(levels.argmin())]
