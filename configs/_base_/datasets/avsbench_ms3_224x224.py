@@ -15,7 +15,7 @@ train_pipeline = [
     load_audio,
     dict(
         type='ClipBroadcaster',
-        transforms=[dict(type='Resize', scale=(224, 224), backend='pillow')],
+        transforms=[dict(type='PillowResize', scale=(224, 224))],
     ),
     dict(type='PackAVSInputs'),
 ]

@@ -14,7 +14,7 @@ train_pipeline = [
     load_audio,
     dict(
         type='ClipBroadcaster',
-        transforms=[dict(type='Resize', scale=(512, 512), backend='pillow')],
+        transforms=[dict(type='PillowResize', scale=(512, 512))],
     ),
     dict(type='PackAVSInputs'),
 ]

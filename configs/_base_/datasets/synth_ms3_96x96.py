@@ -12,7 +12,7 @@ train_pipeline = [
     dict(
         type='ClipBroadcaster',
         transforms=[
-            dict(type='Resize', scale=(96, 96), backend='pillow'),
+            dict(type='PillowResize', scale=(96, 96)),
             dict(type='RandomFlip', prob=0.5),
         ],
     ),
@@ -24,7 +24,7 @@ test_pipeline = [
     dict(type='LoadClipAudio', sample_rate=16000),
     dict(
         type='ClipBroadcaster',
-        transforms=[dict(type='Resize', scale=(96, 96), backend='pillow')],
+        transforms=[dict(type='PillowResize', scale=(96, 96))],
     ),
     dict(type='PackAVSInputs'),
 ]

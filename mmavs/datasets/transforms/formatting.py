@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmavs.registry import TRANSFORMS
 from mmavs.structures import IGNORE_INDEX, AVSDataSample
+from mmavs.utils.picture_io import stack_planes
 
 
 @TRANSFORMS.register_module()
@@ -70,7 +71,7 @@ class PackAVSInputs(BaseTransform):
         ):
             if key not in results:
                 raise ValueError(f'The results have no "{key}": put {loader} before PackAVSInputs.')
-        imgs = stack_frames(results['imgs'], 'imgs').permute(0, 3, 1, 2).contiguous()
+        imgs = stack_pictures(results['imgs'], 'imgs')
         audio = torch.from_numpy(np.ascontiguousarray(results['audio'], dtype=np.float32))
         num_frames = len(imgs)
         if audio.ndim == 4 and len(audio) != num_frames:
@@ -104,7 +105,7 @@ class PackAVSInputs(BaseTransform):
 
     @staticmethod
     def _pack_maskiges(maskiges: Sequence[np.ndarray], imgs: Tensor) -> Tensor:
-        packed = stack_frames(maskiges, 'maskiges').permute(0, 3, 1, 2).contiguous()
+        packed = stack_pictures(maskiges, 'maskiges')
         if packed.shape != imgs.shape:
             raise ValueError(
                 f'The frames are {tuple(imgs.shape)}, the Maskiges {tuple(packed.shape)}: a '
@@ -141,8 +142,30 @@ def class_vector(classes: Sequence[int], num_classes: int) -> Tensor:
     return vector
 
 
+def stack_pictures(frames: Sequence[np.ndarray], name: str) -> Tensor:
+    """Stack T (H, W, 3) arrays of one shape to (T, 3, H, W).
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    check_shapes(frames, name)
+    if frames[0].dtype == np.uint8 and frames[0].shape[2] == 3:
+        return stack_planes(frames)
+    return stack_frames(frames, name).permute(0, 3, 1, 2).contiguous()
+
+
 def stack_frames(frames: Sequence[np.ndarray], name: str) -> Tensor:
-    """Stack arrays of one shape, e.g. T (H, W, 3) to (T, H, W, 3).
+    """Stack arrays of one shape, e.g. T (H, W) to (T, H, W).
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    check_shapes(frames, name)
+    return torch.from_numpy(np.stack(frames))
+
+
+def check_shapes(frames: Sequence[np.ndarray], name: str) -> None:
+    """Refuse frames of several shapes.
 
     Raises:
         ValueError: If the shapes differ.
@@ -153,4 +176,3 @@ def stack_frames(frames: Sequence[np.ndarray], name: str) -> Tensor:
             f'The {name} of one clip have the shapes {sorted(shapes)}, expected one. Geometry must '
             'be shared by all frames: ClipBroadcaster(share_random_params=True).'
         )
-    return torch.from_numpy(np.stack(frames))

@@ -12,6 +12,7 @@ from PIL import Image
 from mmavs.datasets.avss_classes import colours_to_labels
 from mmavs.registry import TRANSFORMS
 from mmavs.structures import IGNORE_INDEX
+from mmavs.utils.picture_io import decode_plain_png
 
 SEMANTIC_KEYS = ('num_classes', 'label_source', 'label_map')
 
@@ -198,6 +199,9 @@ def read_picture(path: str, mode: str | None) -> np.ndarray:
         ValueError: If it is no picture or is damaged.
     """
     try:
+        pixels = decode_plain_png(path, mode)
+        if pixels is not None:
+            return pixels
         with Image.open(path) as picture:
             return np.array(picture if mode is None else picture.convert(mode))
     except FileNotFoundError as error:
