@@ -5,6 +5,7 @@ There is no ``--tta``: no method of mmavs has a model for test-time augmentation
 """
 
 import argparse
+import math
 from pathlib import Path
 
 import mmengine
@@ -143,7 +144,10 @@ def main() -> None:
         print(protocol_table(protocols, scores))
     if args.out is not None and is_main_process():
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-        mmengine.dump({name: float(value) for name, value in scores.items()}, args.out, indent=2)
+        # JSON has no NaN, which means that there was nothing to take the mean of.
+        values = {name: float(value) for name, value in scores.items()}
+        values = {name: v if math.isfinite(v) else None for name, v in values.items()}
+        mmengine.dump(values, args.out, indent=2)
     shutdown_distributed()
 
 

@@ -147,6 +147,7 @@ class AudioCondition:
             )
         objects = self._read_objects()
         clips = [self._heard_clip(info, objects) for info in data_list]
+        clips.sort(key=lambda clip: clip.clip_id)  # the order of the list plays no part
         categories = [clip.category or '|'.join(sorted(clip.heard)) for clip in clips]
         partners, alone = swap_by_length(categories, [clip.num_frames for clip in clips], self.seed)
         if alone:

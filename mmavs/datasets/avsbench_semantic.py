@@ -246,5 +246,14 @@ class AVSBenchSemanticDataset(BaseAVSDataset):
                 if reads_labels:
                     found = label_rules(self.read_clip_labels(item))
                 else:
-                    found = name_rules(item.get('heard_objects', []), self.class_names)
+                    found = name_rules(self._named_objects(item), self.class_names)
                 item['partition'] = PARTITIONS[found[self.partition_rule]]
+
+    def _named_objects(self, item: dict[str, Any]) -> list[str]:
+        if not item.get('heard_objects'):
+            raise ValueError(
+                f'{self.ann_file} has no a_obj for clip {item["clip_id"]}, by which '
+                f'partition_rule={self.partition_rule!r} tells single from multiple sources. '
+                f'Choose a rule that reads the labels ({", ".join(LABEL_RULES)}).'
+            )
+        return item['heard_objects']

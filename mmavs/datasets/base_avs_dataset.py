@@ -128,11 +128,17 @@ class BaseAVSDataset(BaseDataset):
         """
         self._check_layout()
         rows = self.read_rows()
-        data_list = self.parse_rows([row for row in rows if row['split'] in self.splits])
+        chosen = [row for row in rows if row['split'] in self.splits]
         splits = '+'.join(self.splits)
-        if not data_list:
+        if not chosen:
             counts = dict(Counter(row['split'] for row in rows))
             raise ValueError(f'{self.ann_file} lists no clip of split {splits}; it has {counts}.')
+        data_list = self.parse_rows(chosen)
+        if not data_list:
+            raise ValueError(
+                f'{self.ann_file} lists {len(chosen)} clips of split {splits}, but none of them is '
+                'left by the arguments that choose among them (subsets, partition).'
+            )
         self.audio_condition.apply(data_list, self.AUDIO_KEYS, f'split {splits} of {self.ann_file}')
         for info in data_list:
             self._choose_frames(info)

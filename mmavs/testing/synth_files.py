@@ -35,6 +35,12 @@ __all__ = [
 META_FILE, CLIPS_FILE, OBJECTS_FILE = 'synth_meta.json', 'synth_clips.json', 'objects.csv'
 DEFAULT_SPLITS = {'train': 64, 'val': 16, 'test': 16}
 _JPEG_QUALITY = 95
+_OWN_ENTRIES = {
+    *(META_FILE, CLIPS_FILE, OBJECTS_FILE),
+    *('s4_meta_data.csv', 's4_data', 's4_data_384', 'ms3_meta_data.csv', 'ms3_data'),
+    *('ms3_data_384', 'metadata.csv', 'label2idx.json', 'v1s', 'v1m', 'v2', 'pre_SAM_mask'),
+    *('VPO', 'vggsound_bench'),
+}
 
 
 def start_tree(
@@ -72,6 +78,11 @@ def finish_tree(root: Path, meta: dict[str, Any], clips: Mapping[str, Any]) -> d
     return meta
 
 
+def is_own(name: str) -> bool:
+    """Whether SynthAVS writes something of this name right into the folder of a tree."""
+    return name in _OWN_ENTRIES or name.startswith('clip_')
+
+
 def prepare_folder(root: Path, force: bool, meta: Mapping[str, Any]) -> None:
     """Make an empty folder with a ``synth_meta.json``; never delete what SynthAVS did not write.
 
@@ -93,6 +104,12 @@ def prepare_folder(root: Path, force: bool, meta: Mapping[str, Any]) -> None:
             raise FileExistsError(
                 f'{root} already holds synthetic data; choose another folder, or pass force=True '
                 '(--force) to delete it and write anew'
+            )
+        strangers = sorted(entry.name for entry in root.iterdir() if not is_own(entry.name))
+        if strangers:
+            raise FileExistsError(
+                f'{root} holds {strangers[0]}, which SynthAVS did not write, so it is not '
+                'replaced; choose another folder'
             )
         shutil.rmtree(root)
     root.mkdir(parents=True, exist_ok=True)

@@ -152,7 +152,7 @@ def test_classes_are_those_of_the_file(avss_root):
         (dict(label_source='color'), "label_source is 'color'"),
         (dict(partition='both'), "partition is 'both', expected one of ('ss', 'ms', 'all')"),
         (dict(partition_rule='names'), "partition_rule is 'names'"),
-        (dict(split='val', subsets='v1m'), 'lists no clip of split val'),
+        (dict(split='val', subsets='v1m'), 'but none of them is left by the arguments'),
     ],
 )
 def test_wrong_arguments(avss_root, kwargs, message):

@@ -259,6 +259,10 @@ def test_never_overwrites_without_leave(tmp_path):
     with pytest.raises(FileExistsError, match='force'):
         synth.write_s4(root, {'test': 1})
     synth.write_s4(root, {'test': 1}, force=True)
+    (root / 'notes.txt').write_text('of the user')
+    with pytest.raises(FileExistsError, match='holds notes.txt, which SynthAVS did not write'):
+        synth.write_s4(root, {'test': 1}, force=True)
+    (root / 'notes.txt').unlink()
     assert len(list(root.rglob('*.wav'))) == 1
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine' / 'thesis.txt').write_text('words')

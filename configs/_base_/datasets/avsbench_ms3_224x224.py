@@ -60,6 +60,7 @@ test_dataloader = dict(
     ),
 )
 
-# The published F-score is a mean over batches: f_batch_size is the official evaluation's batch.
+# The published F-score is a mean over batches: f_batch_size is the batch of AVSegFormer's
+# evaluation (TPAVI's is 4; tools/test.py --protocol all reports both).
 val_evaluator = dict(type='AVSBenchMetric', f_batch_size=2)
 test_evaluator = val_evaluator

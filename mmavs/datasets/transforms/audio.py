@@ -123,6 +123,11 @@ class LoadClipLogMel(BaseTransform):
                 "audio_condition='noise' needs waveforms: a log-mel that is drawn is not that of "
                 'any sound. Put LoadClipAudio in the place of LoadClipLogMel.'
             )
+        if path is None and is_foreign(results):
+            raise ValueError(
+                f'The clip is heard with {results["audio_clip_id"]}, which has no log-mel file. '
+                'Put LoadClipAudio in the place of LoadClipLogMel.'
+            )
         if path is None or not Path(path).is_file():
             raise FileNotFoundError(
                 f'There is no log-mel file {path}. Convert the official .pkl files with '
@@ -136,7 +141,7 @@ class LoadClipLogMel(BaseTransform):
                 f'{path} is damaged or no plain .npy array: {error}. Convert it again.'
             ) from error
         tail = (NUM_MEL_FRAMES, NUM_MEL_BANDS)
-        if is_foreign(results):
+        if is_foreign(results) and getattr(logmel, 'ndim', 0) == 4:
             logmel = logmel[:frames]
         shape = getattr(logmel, 'shape', None)
         if shape is None or len(shape) != 4 or shape[0] != frames or shape[2:] != tail:

@@ -46,6 +46,7 @@ class MatchingStabilityHook(Hook):
             raise ValueError(f'interval must be at least 1 iteration, got {interval}.')
         self.interval = interval
         self.histogram: Tensor | None = None
+        self._shape: torch.Size | None = None  # once known, steps without a matching are fine
 
     def before_train(self, runner: Runner) -> None:
         """Start to count.
@@ -58,7 +59,7 @@ class MatchingStabilityHook(Hook):
                 'MatchingStabilityHook logs after every epoch, and an iteration-based loop has '
                 'none. Set its interval, in iterations.'
             )
-        self.histogram = None
+        self.histogram = self._shape = None
         listen()
 
     def after_train_iter(
@@ -93,6 +94,8 @@ class MatchingStabilityHook(Hook):
         stop_listening()
 
     def _log(self, runner: Runner, step: int) -> None:
+        if self.histogram is None and self._shape is not None:
+            self.histogram = torch.zeros(self._shape, dtype=torch.int64)
         if self.histogram is None:
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
             raise ValueError(
@@ -102,7 +105,7 @@ class MatchingStabilityHook(Hook):
             )
         all_reduce(self.histogram)
         value = matching_stability(self.histogram)
-        self.histogram = None
+        self._shape, self.histogram = self.histogram.shape, None
         unit = 'epoch' if self.interval is None else 'iteration'
         runner.logger.info(f'Matching stability STS at {unit} {step}: {value:.4f}')
         if math.isnan(value):

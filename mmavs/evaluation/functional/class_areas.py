@@ -26,7 +26,11 @@ class ClassAreas(NamedTuple):
 
 
 def class_areas(
-    pred: Tensor, target: Tensor, num_classes: int, ignore_index: int | None = None
+    pred: Tensor,
+    target: Tensor,
+    num_classes: int,
+    ignore_index: int | None = None,
+    void_index: int | None = None,
 ) -> ClassAreas:
     """Count pixels frame by frame and class by class.
 
@@ -36,6 +40,8 @@ def class_areas(
         num_classes (int): C, with the background.
         ignore_index (int, optional): Pixels with this label count nowhere, not in the prediction
             either. Defaults to None: the label may not hold any other value.
+        void_index (int, optional): Pixels with this label are of no class, so that whatever is
+            predicted there is wrong. Defaults to None.
 
     Returns:
         ClassAreas: Of (N, C) each.
@@ -50,14 +56,14 @@ def class_areas(
         )
     frame = torch.arange(len(pred), device=pred.device)[:, None] * (num_classes + 1)
     pred, target = pred.flatten(1).long(), target.flatten(1).to(pred.device).long()
+    # The last column takes what counts nowhere and is dropped.
+    ignored = torch.zeros_like(target, dtype=torch.bool)
     if ignore_index is not None:
         ignored = target == ignore_index
-        pred = pred.masked_fill(ignored, num_classes)
-        target = target.masked_fill(ignored, num_classes)
-    # The last column takes the ignored pixels and is dropped.
-    limit = num_classes if ignore_index is None else num_classes + 1
-    for name, values in (('prediction', pred), ('label', target)):
-        _check_classes(name, values, limit, num_classes)
+    void = ignored if void_index is None else ignored | (target == void_index)
+    check_classes('prediction', pred[~ignored], num_classes)
+    check_classes('label', target[~void], num_classes)
+    pred, target = pred.masked_fill(ignored, num_classes), target.masked_fill(void, num_classes)
 
     def count(values: Tensor) -> Tensor:
         bins = torch.bincount((values + frame).flatten(), minlength=len(pred) * (num_classes + 1))
@@ -86,11 +92,16 @@ def is_multi_source(target: Tensor, min_pixels: int = 100) -> Tensor:
     return torch.tensor(flags, dtype=torch.bool, device=target.device)
 
 
-def _check_classes(name: str, values: Tensor, limit: int, num_classes: int) -> None:
+def check_classes(name: str, values: Tensor, num_classes: int) -> None:
+    """Refuse values outside 0 .. ``num_classes`` - 1.
+
+    Raises:
+        ValueError: If one is outside.
+    """
     if values.numel() == 0:
         return
     low, high = (int(bound) for bound in values.aminmax())
-    if low < 0 or high >= limit:
+    if low < 0 or high >= num_classes:
         raise ValueError(
             f'The {name} has values from {low} to {high}, expected classes 0 to {num_classes - 1}.'
         )

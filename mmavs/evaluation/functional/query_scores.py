@@ -4,6 +4,10 @@
 import torch
 from torch import Tensor
 
+from mmavs.structures import IGNORE_INDEX
+
+from .class_areas import check_classes
+
 
 def class_coverage(
     query_labels: Tensor, target: Tensor, num_classes: int, background: int | None = 0
@@ -32,8 +36,9 @@ def class_coverage(
         )
     check_query_labels(query_labels, num_classes)
     target = target.flatten(1).to(query_labels.device).long()
-    target = target.masked_fill(target == 255, num_classes)
-    check_query_labels(target, num_classes, 'label')
+    unlabelled = target == IGNORE_INDEX
+    check_classes('label', target[~unlabelled], num_classes)
+    target = target.masked_fill(unlabelled, num_classes)
     predicted, present = (_class_sets(x, num_classes) for x in (query_labels.long(), target))
     if background is not None:
         predicted[:, background] = present[:, background] = False
@@ -70,13 +75,12 @@ def matching_stability(histogram: Tensor) -> float:
     return -torch.xlogy(share, share).sum(1).mean().item()
 
 
-def check_query_labels(labels: Tensor, num_classes: int, name: str = 'query_labels') -> None:
+def check_query_labels(labels: Tensor, num_classes: int) -> None:
     """Refuse labels outside 0 .. ``num_classes``, which stands for no object.
 
     Args:
         labels (Tensor): int, any shape.
         num_classes (int): C.
-        name (str): For the error.
 
     Raises:
         ValueError: If one is outside.
@@ -86,8 +90,8 @@ def check_query_labels(labels: Tensor, num_classes: int, name: str = 'query_labe
     low, high = (int(bound) for bound in labels.aminmax())
     if low < 0 or high > num_classes:
         raise ValueError(
-            f'The {name} have values from {low} to {high}, expected 0 to {num_classes - 1}, and '
-            f'{num_classes} for no object.'
+            f'The query_labels have values from {low} to {high}, expected 0 to {num_classes - 1}, '
+            f'and {num_classes} for no object.'
         )
 
 

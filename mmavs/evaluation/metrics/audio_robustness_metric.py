@@ -103,7 +103,7 @@ class AudioRobustnessMetric(BaseMetric):
         for sample in data_samples:
             binary = 'pred_scores' in sample
             fields = ('audio_condition', *LABEL_FIELDS)
-            needed = fields if binary else ('pred_sem_seg', *fields)
+            needed = fields if binary and self.threshold is not None else ('pred_sem_seg', *fields)
             require_fields(sample, needed, type(self).__name__)
             pred, labels = scored_frames(sample, foreground(sample, self.threshold), 'prediction')
             unlabelled = labels == IGNORE_INDEX
@@ -134,10 +134,8 @@ class AudioRobustnessMetric(BaseMetric):
         Raises:
             ValueError: If no frame was scored.
         """
-        counted = [clip for clip in results if len(clip['iou'])]
-        if self.skip_empty_clips:
-            counted = [clip for clip in counted if clip['num_f_frames']]
-        if not counted:
+        counted = [clip for clip in results if clip['num_f_frames'] or not self.skip_empty_clips]
+        if not any(len(clip['iou']) for clip in counted):
             raise ValueError(
                 f'None of the {len(results)} clips has an annotated frame'
                 f'{" with an object" if self.skip_empty_clips else ""}, so there is nothing to '
@@ -146,7 +144,11 @@ class AudioRobustnessMetric(BaseMetric):
         clips: dict[str, list[dict]] = {}
         for clip in counted:
             clips.setdefault(clip['condition'], []).append(clip)
-        scores = {condition: self._scores(part) for condition, part in clips.items()}
+        scores = {
+            condition: self._scores(part)
+            for condition, part in clips.items()
+            if any(len(clip['iou']) for clip in part)
+        }
         totals = global_scores(scores)
         self._log(clips, scores, totals)
         metrics = {f'{k}_{c}': v for c, part in scores.items() for k, v in part.items()}
@@ -158,6 +160,7 @@ class AudioRobustnessMetric(BaseMetric):
         if all('f_curve' in clip for clip in clips):
             size = self.f_batch_size
             batches = [clips[i : i + size] for i in range(0, len(clips), size)]
+            batches = [batch for batch in batches if any(len(clip['iou']) for clip in batch)]
             scores['F'] = sum(_best_f(batch) for batch in batches) / len(batches)
         return dict(scores, FPR=torch.cat([clip['area'] for clip in clips]).mean().item())
 
@@ -173,7 +176,8 @@ class AudioRobustnessMetric(BaseMetric):
             own = {f'G_{key}': totals.get(f'G_{key}_{condition}') for key in ('mIoU', 'F')}
             own = {key: value for key, value in own.items() if value is not None}
             table.add_row([condition, len(clips[condition]), *cells({**part, **own})])
-        table.add_row(['all negatives', '', *cells(totals)])
+        if any(key in totals for key in columns):
+            table.add_row(['all negatives', '', *cells(totals)])
         note = ''
         if any('F' not in part for part in scores.values()):
             note = '\nNo F: it needs pred_scores, which only binary tasks have.'

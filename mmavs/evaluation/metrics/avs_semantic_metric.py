@@ -17,6 +17,7 @@ from mmavs.evaluation.functional import (
 )
 from mmavs.evaluation.functional.f_measure import BETA2
 from mmavs.registry import METRICS
+from mmavs.structures import IGNORE_INDEX
 
 from .samples import LABEL_FIELDS, class_names, groups, require_fields, scored_frames
 from .tables import class_table, log, score_table
@@ -100,14 +101,16 @@ class AVSSemanticMetric(BaseMetric):
         for sample in data_samples:
             require_fields(sample, ('pred_sem_seg', *LABEL_FIELDS), type(self).__name__)
             pred, target = scored_frames(sample, sample['pred_sem_seg']['data'], 'pred_sem_seg')
-            scores = frame_class_scores(class_areas(pred, target, len(names)), self.beta2)
+            sounding = (target > 0) & (target != IGNORE_INDEX)
+            areas = class_areas(pred, target, len(names), void_index=IGNORE_INDEX)
+            scores = frame_class_scores(areas, self.beta2)
             if self.count_padded_frames and len(target):
-                length = sample.get('num_clip_frames', int(sample['frame_valid'].sum()))
+                length = sample.get('num_clip_frames') or int(sample['frame_valid'].sum())
                 scores = add_background_frames(scores, max(0, self.clip_length - length))
             self.results.append(
                 dict(
                     scores=ClassScores(*(total.cpu() for total in scores)),
-                    foreground_iou=mask_iou(pred > 0, target > 0).sum().item(),
+                    foreground_iou=mask_iou(pred > 0, sounding).sum().item(),
                     num_frames=len(target),
                     groups={key: sample.get(key) for key in self.subsets},
                 )

@@ -63,8 +63,19 @@ def test_values_that_are_no_class():
         class_areas(frame, torch.tensor([[[0, 1], [2, 255]]]), 3)
     with pytest.raises(ValueError, match='prediction has values from 0 to 4'):
         class_areas(torch.tensor([[[0, 1], [2, 4]]]), frame, 3, 255)
+    with pytest.raises(ValueError, match='prediction has values from 0 to 3'):
+        class_areas(torch.tensor([[[0, 1], [2, 3]]]), frame, 3, 255)  # also beside ignored pixels
+    with pytest.raises(ValueError, match='label has values from 3 to 3'):
+        class_areas(frame, frame + 3, 3, 255)
     with pytest.raises(ValueError, match=r'\(1, 2, 2\) and \(2, 2\)'):
         class_areas(frame, frame[0], 3)
+
+
+def test_void_pixels_are_of_no_class():
+    pred, label = torch.tensor([[[1, 1, 0]]]), torch.tensor([[[1, 255, 255]]])
+    areas = class_areas(pred, label, 2, void_index=255)
+    assert areas.predicted.tolist() == [[1, 2]] and areas.labelled.tolist() == [[0, 1]]
+    assert areas.correct.tolist() == [[0, 1]]
 
 
 def test_no_frame():

@@ -36,8 +36,10 @@ def test_coverage_of_bad_input():
     target = torch.zeros(1, 2, 2, dtype=torch.long)
     with pytest.raises(ValueError, match='query_labels have values from 0 to 5, expected 0 to 3'):
         class_coverage(torch.tensor([[0, 5]]), target, 4)
-    with pytest.raises(ValueError, match='label have values from 0 to 9'):
+    with pytest.raises(ValueError, match='label has values from 0 to 9'):
         class_coverage(torch.tensor([[0, 4]]), target + torch.tensor([0, 9]), 4)
+    with pytest.raises(ValueError, match='label has values from 4 to 4'):
+        class_coverage(torch.tensor([[0, 4]]), target + 4, 4)  # no class, though no object there
     with pytest.raises(ValueError, match=r'got \(2, 1\) and \(1, 2, 2\)'):
         class_coverage(torch.tensor([[0], [1]]), target, 4)
 

@@ -98,6 +98,15 @@ def test_only_valid_and_annotated_frames_count():
     assert evaluate(AVSSemanticMetric(), [longer], 6) == expected
 
 
+def test_unlabelled_pixel_is_of_no_class_and_a_prediction_there_is_wrong():
+    pred, labels = torch.ones(1, 2, 4, dtype=torch.long), torch.ones(1, 2, 4, dtype=torch.long)
+    labels[0, 0, :2] = 255
+    sample = make_sample(pred, labels, [True], [True])
+    scores = evaluate(AVSSemanticMetric(count_padded_frames=False), [sample], 2)
+    assert scores['mIoU_seen'] == pytest.approx(100 * 6 / 8)
+    assert scores['fg_mIoU'] == pytest.approx(100 * 6 / 8)
+
+
 def test_errors():
     sample = random_samples(1)[0]
     with pytest.raises(ValueError, match='does not know the classes'):
@@ -106,8 +115,8 @@ def test_errors():
         evaluate(AVSSemanticMetric(num_classes=5), [sample], 6)
     with pytest.raises(ValueError, match='prediction has values from 0 to 5, expected classes 0'):
         evaluate(AVSSemanticMetric(num_classes=3), [sample])
-    sample.gt_sem_seg.data[0, 0, 0] = 255
-    with pytest.raises(ValueError, match='label has values from 0 to 255'):
+    sample.gt_sem_seg.data[0, 0, 0] = 9
+    with pytest.raises(ValueError, match='label has values from 0 to 9'):
         evaluate(AVSSemanticMetric(), [sample], 6)
     sample.frame_annotated = torch.zeros(5, dtype=torch.bool)
     with pytest.raises(ValueError, match='None of the 1 clips has an annotated frame'):
