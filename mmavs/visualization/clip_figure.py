@@ -2,18 +2,39 @@
 """The layout of a clip's picture: labels at the left, a column a frame, the sound under them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from mmavs.utils.timing import FRAME_POSITION
 
-from .drawing import colour_levels, draw_text, font, log_mel_levels, spectrogram
+from .drawing import colour_levels, draw_text, draw_wave, font, log_mel_levels, spectrogram
 
 WHITE, GREY = (255, 255, 255), (110, 110, 110)
 MARGIN, GAP, LABELS = 12, 6, 96  # pixels: outside, between cells, column of labels
 TEXT, SMALL = 16, 13  # pixels: heights of the fonts
 CELL_LIMITS = (40, 240)  # pixels: least and largest longer side of a frame
 SOUND_HEIGHT = 110
+WAVE_HEIGHT = 54
+LEAST_PEAK = 0.01  # of full scale: quieter waveforms are not blown up further
+
+
+class Span(NamedTuple):
+    """A piece of the sound and where it is drawn.
+
+    Args:
+        left (int): Column of its first pixel.
+        pixels (int): Its length, gap included.
+        shown (int): Its length without the gap behind the last frame.
+        begin (float): Second of the clip at which it begins.
+        end (float): Second at which it ends.
+    """
+
+    left: int
+    pixels: int
+    shown: int
+    begin: float
+    end: float
 
 
 class ClipFigure:
@@ -39,18 +60,37 @@ class ClipFigure:
         self._bands: list[np.ndarray] = []
 
     def add_title(self, title: str, legend: Sequence[tuple[str, Sequence[int]]] = ()) -> None:
-        """The name of the clip, and name and RGB of each class at the right."""
+        """The name of the clip, and name and RGB of each class at the right, or in lines below."""
         band = self._band(TEXT + 10)
         middle, right = len(band) / 2, self._width - MARGIN
+        if sum(_entry_width(name) for name, _ in legend) > self._width // 2:
+            self._add_legend_lines(legend)
+            legend = ()
         for name, colour in reversed(legend):
-            right -= _text_width(name, SMALL)
-            draw_text(band, name, (right, middle), SMALL, 'lm')
-            right -= SMALL + 5
-            top = round(middle - SMALL / 2)
-            band[top : top + SMALL, right : right + SMALL] = colour
-            right -= 14
+            right -= _entry_width(name)
+            _draw_entry(band, right, name, colour)
         room = max(right - MARGIN, 60)
         draw_text(band, title, (MARGIN, middle), TEXT, 'lm', max_width=room)
+
+    def _add_legend_lines(self, legend: Sequence[tuple[str, Sequence[int]]]) -> None:
+        left = self._width
+        for name, colour in legend:
+            width = _entry_width(name)
+            if left + width > self._width - MARGIN:
+                band, left = self._band(SMALL + 7), MARGIN
+            _draw_entry(band, left, name, colour)
+            left += width
+
+    def add_facts(self, facts: Sequence[str]) -> None:
+        """Small text, as many facts in a line as have room."""
+        line, room = '', self._width - 2 * MARGIN
+        for fact in (*facts, ''):
+            longer = f'{line}  |  {fact}' if line else fact
+            if not fact or (line and _text_width(longer, SMALL) > room):
+                band = self._band(SMALL + 5)
+                draw_text(band, line, (MARGIN, len(band) / 2), SMALL, 'lm', GREY, max_width=room)
+                longer = fact
+            line = longer
 
     def add_times(self, texts: Sequence[str]) -> None:
         """What stands over the frames."""
@@ -80,7 +120,12 @@ class ClipFigure:
         self._band(GAP)
 
     def add_sound(
-        self, audio: np.ndarray, sample_rate: int, indices: Sequence[int], clip_length: int
+        self,
+        audio: np.ndarray,
+        sample_rate: int,
+        indices: Sequence[int],
+        clip_length: int,
+        whole: bool = False,
     ) -> None:
         """The sound, each frame's second under the frame.
 
@@ -91,38 +136,118 @@ class ClipFigure:
             sample_rate (int): Of a waveform, in Hz.
             indices (Sequence[int]): Which frame of the clip each column is.
             clip_length (int): Frames of the clip, one a second.
+            whole (bool): Whether a waveform is drawn whole instead, whatever the frames: that of a
+                picture. Defaults to False.
         """
         if audio.ndim == 4:
             self._add_log_mel(audio)
             return
-        band = self._band(SOUND_HEIGHT)
-        axis = self._band(SMALL + 6)
+        heard = audio if whole else _cut(audio, clip_length * sample_rate)
         label = f'Sound\n0-{sample_rate / 2000:g} kHz'
-        draw_text(band, label, (MARGIN, len(band) / 2), SMALL, 'lm', max_width=LABELS - GAP)
-        samples = clip_length * sample_rate
-        heard = np.zeros((len(audio), samples), dtype=np.float32)
-        heard[:, : audio.shape[-1]] = audio[:, :samples]
-        levels = spectrogram(heard, sample_rate)
-        step = levels.shape[1] / clip_length
-        for first, count in _runs(indices):
-            left, index = self._columns[first], indices[first]
-            part = levels[:, round(index * step) : round((index + count) * step)]
-            drawn = colour_levels(part, (count * self._pitch, SOUND_HEIGHT))
-            width = count * self._pitch - GAP
-            band[:, left : left + width] = drawn[:, :width]
-            for k in range(count + 1):
-                x = left + min(k * self._pitch, width)
-                text = f'{index + k} s'
-                anchor = 'lm' if k == 0 else 'rm' if k == count else 'mm'
-                draw_text(axis, text, (x, len(axis) / 2), SMALL - 1, anchor, GREY)
-                if k < count:
-                    spot = left + k * self._pitch + round(FRAME_POSITION * self._pitch)
-                    band[::3, min(spot, left + width - 1)] = WHITE
+        seconds = heard.shape[-1] / sample_rate
+        spans = self._spans(indices, seconds, whole)
+        band = self._add_levels(spectrogram(heard, sample_rate), label, spans, seconds)
+        if not whole:
+            self._mark_frames(band, spans)
+        self._add_seconds(spans)
+
+    def add_waveform(
+        self,
+        audio: np.ndarray,
+        sample_rate: int,
+        indices: Sequence[int],
+        clip_length: int,
+        whole: bool = False,
+    ) -> None:
+        """The waveform, a band a channel, all scaled by the peak of the loudest.
+
+        Args:
+            audio (ndarray): (C, S).
+            sample_rate (int): In Hz.
+            indices (Sequence[int]): See :meth:`add_sound`.
+            clip_length (int): See :meth:`add_sound`.
+            whole (bool): See :meth:`add_sound`.
+        """
+        heard = audio if whole else _cut(audio, clip_length * sample_rate)
+        peak = float(np.abs(heard).max(initial=0))
+        names = ('Left', 'Right') if len(heard) == 2 else [''] * len(heard)
+        for name, channel in zip(names, heard):
+            band = self._band(WAVE_HEIGHT)
+            label = f'{name or "Waveform"}\npeak {np.abs(channel).max(initial=0):.2g}'
+            draw_text(band, label, (MARGIN, len(band) / 2), SMALL, 'lm', max_width=LABELS - GAP)
+            for span in self._spans(indices, heard.shape[-1] / sample_rate, whole):
+                first, last = round(span.begin * sample_rate), round(span.end * sample_rate)
+                spot = band[:, span.left : span.left + span.shown]
+                shown = round((last - first) * span.shown / span.pixels)
+                draw_wave(spot, channel[first : first + shown] / max(peak, LEAST_PEAK))
+            self._band(GAP)
+
+    def add_log_mel(
+        self, log_mel: np.ndarray, seconds: float, indices: Sequence[int], whole: bool = False
+    ) -> None:
+        """Log-mel frames of the whole sound.
+
+        Args:
+            log_mel (ndarray): (C, n, mel).
+            seconds (float): That they last.
+            indices (Sequence[int]): See :meth:`add_sound`.
+            whole (bool): See :meth:`add_sound`.
+        """
+        spans = self._spans(indices, seconds, whole)
+        self._add_levels(log_mel_levels(log_mel), 'Log-mel', spans, seconds)
+        self._add_seconds(spans)
 
     def render(self) -> np.ndarray:
         """The picture, (H, W, 3) uint8 RGB."""
         edge = np.full((MARGIN // 2, self._width, 3), 255, dtype=np.uint8)
         return np.concatenate([edge, *self._bands, edge])
+
+    def _spans(self, indices: Sequence[int], seconds: float, whole: bool) -> list[Span]:
+        """Where the seconds of the frames are drawn, or the whole sound."""
+        if whole:
+            pixels = self._width - MARGIN - self._columns[0]
+            return [Span(self._columns[0], pixels, pixels, 0.0, seconds)]
+        return [
+            Span(
+                self._columns[first],
+                count * self._pitch,
+                count * self._pitch - GAP,
+                indices[first],
+                indices[first] + count,
+            )
+            for first, count in _runs(indices)
+        ]
+
+    def _add_levels(
+        self, levels: np.ndarray, label: str, spans: Sequence[Span], seconds: float
+    ) -> np.ndarray:
+        """A picture of (frequency, time), whose columns cover so many seconds; gives the band."""
+        band = self._band(SOUND_HEIGHT)
+        draw_text(band, label, (MARGIN, len(band) / 2), SMALL, 'lm', max_width=LABELS - GAP)
+        step = levels.shape[1] / seconds
+        for span in spans:
+            part = levels[:, round(span.begin * step) : round(span.end * step)]
+            drawn = colour_levels(part, (span.pixels, SOUND_HEIGHT))
+            band[:, span.left : span.left + span.shown] = drawn[:, : span.shown]
+        return band
+
+    def _mark_frames(self, band: np.ndarray, spans: Sequence[Span]) -> None:
+        """A dotted line where each frame is taken."""
+        for span in spans:
+            last = span.left + span.shown - 1
+            for k in range(round(span.end - span.begin)):
+                spot = span.left + k * self._pitch + round(FRAME_POSITION * self._pitch)
+                band[::3, min(spot, last)] = WHITE
+
+    def _add_seconds(self, spans: Sequence[Span]) -> None:
+        """The axis of time."""
+        axis = self._band(SMALL + 6)
+        for span in spans:
+            for second in range(int(span.begin), int(span.end) + 1):
+                share = (second - span.begin) / (span.end - span.begin)
+                x = span.left + min(round(share * span.pixels), span.shown)
+                anchor = 'lm' if second == span.begin else 'rm' if second == span.end else 'mm'
+                draw_text(axis, f'{second} s', (x, len(axis) / 2), SMALL - 1, anchor, GREY)
 
     def _add_log_mel(self, examples: np.ndarray) -> None:
         band = self._band(SOUND_HEIGHT)
@@ -138,6 +263,13 @@ class ClipFigure:
         return band
 
 
+def _cut(audio: np.ndarray, samples: int) -> np.ndarray:
+    """(C, samples): cut, or with zeros at the end."""
+    heard = np.zeros((len(audio), samples), dtype=np.float32)
+    heard[:, : audio.shape[-1]] = audio[:, :samples]
+    return heard
+
+
 def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
     """Position and length of each run of consecutive numbers."""
     runs: list[tuple[int, int]] = []
@@ -147,6 +279,18 @@ def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
         else:
             runs.append((position, 1))
     return runs
+
+
+def _entry_width(name: str) -> int:
+    """Of an entry of the legend: gap, colour, gap, name."""
+    return 14 + SMALL + 5 + _text_width(name, SMALL)
+
+
+def _draw_entry(band: np.ndarray, left: int, name: str, colour: Sequence[int]) -> None:
+    middle = len(band) / 2
+    top, left = round(middle - SMALL / 2), left + 14
+    band[top : top + SMALL, left : left + SMALL] = colour
+    draw_text(band, name, (left + SMALL + 5, middle), SMALL, 'lm')
 
 
 def _text_width(text: str, size: int) -> int:

@@ -166,6 +166,30 @@ def log_mel_levels(log_mel: np.ndarray) -> np.ndarray:
     return np.clip(level, 0, 1).swapaxes(-1, -2)[..., ::-1, :]
 
 
+def draw_wave(
+    canvas: np.ndarray, samples: np.ndarray, colour: tuple[int, int, int] = (40, 90, 160)
+) -> None:
+    """Draw a waveform over the whole width of a picture: from least to largest value a column.
+
+    Args:
+        canvas (ndarray): (H, W, 3) uint8, changed in place; grey after that where nothing is.
+        samples (ndarray): (S,) float in [-1, 1]; what is beyond is cut.
+        colour (tuple[int]): RGB. Defaults to blue.
+    """
+    height, width = canvas.shape[:2]
+    canvas[:] = 240
+    canvas[height // 2] = 200
+    if not len(samples):
+        return
+    starts = np.arange(width) * len(samples) // width
+    low = np.minimum.reduceat(samples, starts).clip(-1, 1)
+    high = np.maximum.reduceat(samples, starts).clip(-1, 1)
+    top = np.rint((1 - high) / 2 * (height - 1)).astype(int)
+    bottom = np.rint((1 - low) / 2 * (height - 1)).astype(int)
+    rows = np.arange(height)[:, None]
+    canvas[(rows >= top) & (rows <= bottom)] = colour
+
+
 def colour_levels(levels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Levels (h, w) in [0, 1] as a magma-coloured picture of (width, height)."""
     grey = (np.ascontiguousarray(levels) * 255 + 0.5).astype(np.uint8)

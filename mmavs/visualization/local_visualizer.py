@@ -143,17 +143,17 @@ class AVSLocalVisualizer(Visualizer):
         Returns:
             ndarray: (H, W, 3) uint8 RGB.
         """
-        images = _as_images(frames)
+        images = as_images(frames)
         sample = AVSDataSample() if data_sample is None else data_sample
         _check_length(name, len(images), sample)
         figure = ClipFigure(len(images), images[0].shape[:2], self.max_width)
         images = [resize_image(image, figure.cell) for image in images]
-        valid = _flags(sample, 'frame_valid', len(images))
+        valid = flags_of(sample, 'frame_valid', len(images))
         figure.add_title(name, self._legend(sample))
-        figure.add_times(_times(sample, len(images), audio))
+        figure.add_times(times_of(sample, len(images), audio))
         figure.add_row('Frames', images, [None if flag else 'padding' for flag in valid])
         if draw_gt and 'gt_sem_seg' in sample:
-            annotated = _flags(sample, 'frame_annotated', len(images))
+            annotated = flags_of(sample, 'frame_annotated', len(images))
             notes = [
                 'padding' if not real else None if flag else 'no mask'
                 for real, flag in zip(valid, annotated)
@@ -188,7 +188,12 @@ class AVSLocalVisualizer(Visualizer):
         ]
 
 
-def _as_images(frames: np.ndarray | Tensor | Sequence[np.ndarray]) -> list[np.ndarray]:
+def as_images(frames: np.ndarray | Tensor | Sequence[np.ndarray]) -> list[np.ndarray]:
+    """T frames as (H, W, 3) uint8 RGB, whatever they come as.
+
+    Raises:
+        ValueError: If there are none, or they are of another type or shape.
+    """
     if isinstance(frames, Tensor):
         frames = frames.permute(0, 2, 3, 1).cpu().numpy()
     images = [np.ascontiguousarray(frame) for frame in frames]
@@ -210,11 +215,12 @@ def _check_length(name: str, count: int, sample: AVSDataSample) -> None:
             )
 
 
-def _flags(sample: AVSDataSample, field: str, count: int) -> list[bool]:
+def flags_of(sample: AVSDataSample, field: str, count: int) -> list[bool]:
+    """The flags of T frames; True where the sample does not have them."""
     return sample.get(field).tolist() if field in sample else [True] * count
 
 
-def _times(sample: AVSDataSample, count: int, audio: np.ndarray | Tensor | None) -> list[str]:
+def times_of(sample: AVSDataSample, count: int, audio: np.ndarray | Tensor | None) -> list[str]:
     """When the frames are, one a second in a clip with a waveform; else their numbers."""
     if 'frame_times' in sample.metainfo:
         return [f'{time:.2f} s' for time in sample.metainfo['frame_times']]

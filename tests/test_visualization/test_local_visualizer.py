@@ -9,7 +9,7 @@ from PIL import Image
 from mmavs.registry import VISUALIZERS
 from mmavs.structures import AVSDataSample
 from mmavs.visualization import AVSLocalVisualizer
-from mmavs.visualization.local_visualizer import _times
+from mmavs.visualization.local_visualizer import times_of
 
 RED, BLUE = [230, 60, 60], [0, 0, 200]
 META = dict(classes=('background', 'sounding'), palette=[[0, 0, 0], RED])
@@ -204,4 +204,4 @@ def test_a_frame_is_a_second_however_long_the_sound_is(visualizer, seconds):
     sound = picture[-134:-26].astype(int)
     loud = [(sound[:, 128 + k * 246 : 308 + k * 246, 0] > 150).sum() for k in range(5)]
     assert [count > 170 for count in loud] == [False, False, False, True, False]
-    assert _times(sample, 5, wave) == [f'{k}.94 s' for k in range(5)]
+    assert times_of(sample, 5, wave) == [f'{k}.94 s' for k in range(5)]
