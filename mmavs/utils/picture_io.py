@@ -1,5 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""Pillow's pixels, sooner: from OpenCV and torch where they are certain to give the same values.
+"""Pillow's pixels, sooner: from FFmpeg and torch where they are certain to give the same values.
 
 Pillow is what the official loaders read and resize with, so its pixels are the contract. Each
 function here either gives exactly those or leaves the work to Pillow.
@@ -8,9 +8,10 @@ function here either gives exactly those or leaves the work to Pillow.
 import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
+import av
 import cv2
 import numpy as np
 import torch
@@ -20,76 +21,93 @@ from torch import Tensor
 PNG_START = b'\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR'
 PNG_HEADER = struct.Struct('>IIBBBBB')  # width, height, bits, colour type, and three methods
 HEADER_END = len(PNG_START) + PNG_HEADER.size + 4  # behind the checksum
+RGB_OF_8_BITS = (8, 2, 0, 0, 0)
+"""tuple: Bits, colour type, compression, filters and interlacing of an ordinary RGB picture."""
 PLAIN_CHUNKS = frozenset(
-    (b'pHYs', b'tEXt', b'zTXt', b'iTXt', b'tIME', b'gAMA', b'cHRM', b'sRGB', b'iCCP', b'IHDR')
+    (b'IHDR', b'IDAT', b'IEND', b'pHYs', b'tEXt', b'zTXt', b'iTXt', b'tIME', b'gAMA', b'cHRM')
+    + (b'sRGB', b'iCCP')
 )
-"""frozenset: Chunks that change no pixel in Pillow nor in OpenCV. Not among them are transparency,
-palettes, animations, and the orientation that OpenCV applies and Pillow does not."""
-GREY, RGB = 0, 2
-COLOUR_TYPES = {GREY: ('L', None), RGB: ('RGB', None)}
-"""dict: PNG colour type -> modes in which its values stay as they are stored."""
+"""frozenset: Chunks that change no pixel, whoever decodes. Not among them are transparency,
+animations and orientation."""
+STRICT = dict(err_detect='crccheck+explode')
 
 MAX_PARTS = 4096
 """int: Weights of resizing are multiples of 1 / (2 * parts); torch's have 13 binary digits."""
 
 
 def decode_plain_png(path: str, mode: str | None) -> np.ndarray | None:
-    """Decode a PNG by OpenCV where that gives what Pillow gives.
+    """Decode a PNG by FFmpeg where that gives what Pillow gives, and is worth it.
 
-    That is so for 8-bit grey or RGB values that are neither interlaced nor transparent, and for
-    ``mode`` as stored. Everything else, damaged files included, is Pillow's to read or refuse.
+    That is so for 8-bit RGB pictures that are neither interlaced nor transparent. Everything else
+    is Pillow's to read, and damaged files are Pillow's to refuse: all checksums are looked at, and
+    whether all of the rows are there. (Not noticed is a filter that PNG does not have, in a file
+    whose checksums are right: a mistake of the program that wrote it, not damage.)
 
     Args:
         path (str): The file.
         mode (str | None): Pillow's mode that is wanted; None is the stored one.
 
     Returns:
-        np.ndarray | None: (H, W, 3) RGB or (H, W) uint8; None where Pillow has to read the file.
+        np.ndarray | None: (H, W, 3) RGB uint8; None where Pillow has to read the file.
 
     Raises:
         OSError: If the file cannot be opened.
     """
+    if mode not in ('RGB', None):
+        return None
     with open(path, 'rb') as file:
         start = file.read(HEADER_END)
         if not start.startswith(PNG_START) or len(start) < HEADER_END:
             return None
-        width, height, bits, colour, *methods = PNG_HEADER.unpack_from(start, len(PNG_START))
-        plain = bits == 8 and not any(methods) and mode in COLOUR_TYPES.get(colour, ())
-        if not plain or not 0 < width * height <= (Image.MAX_IMAGE_PIXELS or math.inf):
+        width, height, *kind = PNG_HEADER.unpack_from(start, len(PNG_START))
+        too_large = width * height > (Image.MAX_IMAGE_PIXELS or math.inf)
+        if tuple(kind) != RGB_OF_8_BITS or too_large:
             return None
         content = start + file.read()
-    if not _has_plain_chunks(content):
+    chunks = list(_chunks(content))
+    names = [name for name, _, _ in chunks]
+    if not names or names[-1] != b'IEND' or not PLAIN_CHUNKS.issuperset(names):
         return None
+    decoder = av.CodecContext.create('png', 'r')
+    decoder.thread_count = 1
+    decoder.options = STRICT
     try:
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
+        frames = decoder.decode(av.Packet(content))
+    except av.FFmpegError:
         return None
-    shape = (height, width, 3) if colour == RGB else (height, width)
-    if pixels is None or pixels.shape != shape or pixels.dtype != np.uint8:
+    if [frame.format.name for frame in frames] != ['rgb24']:
         return None
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels) if colour == RGB else pixels
+    pixels = np.array(frames[0].to_ndarray(), order='C')  # of its own, not FFmpeg's
+    if pixels.shape != (height, width, 3):
+        return None
+    # Rows that a stream lacks stay black in FFmpeg; where the last one is, the stream is inflated.
+    if not pixels[-1].any():
+        stream = b''.join(content[a:b] for name, a, b in chunks if name == b'IDAT')
+        if not _has_bytes(stream, height * (1 + 3 * width)):
+            return None
+    return pixels
 
 
-def _has_plain_chunks(content: bytes) -> bool:
-    """Whether all chunks are plain and whole, up to the one that ends a PNG.
-
-    The checksum of pixels is left to OpenCV: refused there, they come to Pillow, which ignores it.
-    """
+def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, begin and end of the chunks of a PNG that are whole, up to the one that ends it."""
     position = 8  # behind the signature
     while position + 12 <= len(content):
-        length = int.from_bytes(content[position : position + 4], 'big')
-        kind = content[position + 4 : position + 8]
-        end = position + 12 + length
-        if kind == b'IEND':
-            return True
-        if kind in PLAIN_CHUNKS:
-            checksum = int.from_bytes(content[end - 4 : end], 'big')
-            if zlib.crc32(content[position + 4 : end - 4]) != checksum:
-                return False
-        elif kind != b'IDAT':
-            return False
-        position = end
-    return False
+        name, begin = content[position + 4 : position + 8], position + 8
+        end = begin + int.from_bytes(content[position : position + 4], 'big')
+        if end + 4 > len(content):
+            return
+        yield name, begin, end
+        if name == b'IEND':
+            return
+        position = end + 4
+
+
+def _has_bytes(stream: bytes, count: int) -> bool:
+    """Whether a zlib stream holds so many bytes at least."""
+    try:
+        return len(zlib.decompressobj().decompress(stream)) >= count
+    except zlib.error:
+        return False
 
 
 def resize_bilinear(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -153,6 +171,30 @@ def _torch_equals_pillow(source: tuple[int, int], target: tuple[int, int]) -> bo
     except (RuntimeError, NotImplementedError):  # a torch that resizes no integers
         return False
     return np.array_equal(resized, _resize_by_pillow(noise, target))
+
+
+def resize_nearest(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize as ``Image.resize(size, NEAREST)`` does.
+
+    Args:
+        labels (np.ndarray): (H, W).
+        size (tuple[int, int]): Width and height that are wanted.
+
+    Returns:
+        np.ndarray: (height, width); ``labels`` itself where it has the size.
+    """
+    height, width = labels.shape
+    if (width, height) == tuple(size):
+        return labels
+    columns = np.take(labels, _nearest(width, size[0]), axis=1)
+    return np.take(columns, _nearest(height, size[1]), axis=0)
+
+
+@cache
+def _nearest(source: int, target: int) -> np.ndarray:
+    """Which of ``source`` pixels Pillow takes for each of ``target``: it is asked once."""
+    ramp = Image.fromarray(np.arange(source, dtype=np.int32)[None])
+    return np.array(ramp.resize((target, 1), Image.Resampling.NEAREST))[0]
 
 
 def stack_planes(pictures: Sequence[np.ndarray]) -> Tensor:

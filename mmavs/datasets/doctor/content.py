@@ -11,8 +11,6 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from mmavs.utils.picture_io import decode_plain_png
-
 from .findings import Finding
 
 UNKNOWN_SIZES = (0, 0xFFFFFFFF)
@@ -179,11 +177,6 @@ def read_picture(path: str, fast: bool) -> Picture:
     if picture.missing:
         return picture
     try:
-        pixels = None if fast else decode_plain_png(path, None)
-        if pixels is not None:
-            picture.mode = 'L' if pixels.ndim == 2 else 'RGB'
-            picture.size, picture.pixels = pixels.shape[1::-1], pixels
-            return picture
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             with Image.open(path) as image:

@@ -6,7 +6,7 @@ from typing import Any
 from mmcv.transforms import Resize
 
 from mmavs.registry import TRANSFORMS
-from mmavs.utils.picture_io import resize_bilinear
+from mmavs.utils.picture_io import resize_bilinear, resize_nearest
 
 
 @TRANSFORMS.register_module()
@@ -14,8 +14,8 @@ class PillowResize(Resize):
     """mmcv's ``Resize(backend='pillow')`` with the same pixels, inside ClipBroadcaster.
 
     Frames are resized by :func:`resize_bilinear`, which leaves those that have the size alone and
-    uses a faster kernel where its results are certain to be Pillow's. ``keep_ratio`` and other
-    interpolations are mmcv's as they are, and so are the masks.
+    uses a faster kernel where its results are certain to be Pillow's; masks by
+    :func:`resize_nearest`. ``keep_ratio`` and other interpolations are mmcv's as they are.
 
     Required keys: ``img``, ``gt_seg_map`` (optional).
 
@@ -41,3 +41,10 @@ class PillowResize(Resize):
         results['img_shape'] = (new_height, new_width)
         results['scale_factor'] = (new_width / width, new_height / height)
         results['keep_ratio'] = False
+
+    def _resize_seg(self, results: dict[str, Any]) -> None:
+        mask = results.get('gt_seg_map')
+        if self.keep_ratio or mask is None or mask.ndim != 2:
+            super()._resize_seg(results)
+        else:
+            results['gt_seg_map'] = resize_nearest(mask, results['scale'])
