@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import planted_faults
 import pytest
 import soundfile
+import synth_trees
 
 from mmavs.datasets.transforms import LoadClipMasks
 
@@ -30,7 +30,7 @@ def benchmark(monkeypatch, capsys):
 
 @pytest.fixture(scope='module')
 def tree(tmp_path_factory):
-    root = planted_faults.write_tree('s4', tmp_path_factory.mktemp('tree') / 's4')
+    root = synth_trees.write_tree('s4', tmp_path_factory.mktemp('tree') / 's4')
     for path in root.glob('s4_data/audio_wav/*/*/*.wav'):  # so that the sound is resampled too
         waveform, rate = soundfile.read(path)
         soundfile.write(path, waveform.repeat(2), 2 * rate)
@@ -60,7 +60,7 @@ def test_without_data(benchmark, pictures):
 
 
 def test_other_pipelines_have_shares_alone(benchmark, tmp_path):
-    tree = planted_faults.write_tree('avss', tmp_path / 'avss')
+    tree = synth_trees.write_tree('avss', tmp_path / 'avss')
     config = ROOT / 'configs/_base_/datasets/avss_224x224.py'
     output = benchmark(config, '--data-root', tree, '--workers', 0)
     rows = [line for line in output.splitlines() if '%' in line]

@@ -1,7 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
 import numpy as np
-import planted_faults
 import pytest
+import synth_trees
 from mmengine.config import Config
 from PIL import Image
 
@@ -14,7 +14,7 @@ TOOL = 'tools/analysis_tools/browse_dataset.py'
 def trees(tmp_path_factory):
     folder = tmp_path_factory.mktemp('trees')
     names = ('s4', 'ms3', 'avss', 'vpo_ss')
-    trees = {name: planted_faults.write_tree(name, folder / name) for name in names}
+    trees = {name: synth_trees.write_tree(name, folder / name) for name in names}
     return {**trees, 'vpo_ms': trees['vpo_ss'], 'vpo_msmi': trees['vpo_ss']}
 
 
@@ -23,7 +23,7 @@ def browse(tools, root, trees, tmp_path):
     """Draws a tree with its base config; gives the folder."""
 
     def run(name, *arguments, split='train', options=()):
-        config = root / f'configs/_base_/datasets/{planted_faults.CONFIGS[name]}.py'
+        config = root / f'configs/_base_/datasets/{synth_trees.CONFIGS[name]}.py'
         out = tmp_path / 'out'
         data = f'{split}_dataloader.dataset.data_root={trees[name]}'
         tool = tools.load(
@@ -38,7 +38,7 @@ def browse(tools, root, trees, tmp_path):
 
 
 @pytest.mark.parametrize('mode', ['pipeline', 'original', 'both'])
-@pytest.mark.parametrize('name', planted_faults.CONFIGS)
+@pytest.mark.parametrize('name', synth_trees.CONFIGS)
 def test_every_data_set_is_drawn(browse, name, mode):
     out = browse(name, '--num', 1, '--mode', mode)
     (path,) = out.glob('*.png')
@@ -74,7 +74,7 @@ def test_draws_are_those_of_the_seed(browse):
 
 def test_originals_are_of_the_frames_that_the_pipeline_chose(tools, root, trees):
     tool = tools.load(TOOL, 'config.py')
-    cfg = planted_faults.config_of('ms3', trees['ms3'], root)
+    cfg = synth_trees.config_of('ms3', trees['ms3'], root)
     cfg.train_dataloader.dataset.pipeline.insert(0, dict(type='RandomClipFrames', num_frames=2))
     (data_set,) = tool.build_data_sets(cfg, 'train', seed=0)
     item = data_set[0]
@@ -88,7 +88,7 @@ def test_originals_are_of_the_frames_that_the_pipeline_chose(tools, root, trees)
 
 def test_wrapped_data_sets(tools, root, trees):
     tool = tools.load(TOOL, 'config.py')
-    cfg = planted_faults.config_of('s4', trees['s4'], root)
+    cfg = synth_trees.config_of('s4', trees['s4'], root)
     inner = cfg.train_dataloader.dataset
     cfg.train_dataloader.dataset = dict(
         type='ConcatDataset', datasets=[inner, dict(type='RepeatDataset', dataset=inner, times=2)]

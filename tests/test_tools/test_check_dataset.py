@@ -1,20 +1,21 @@
 # Copyright (c) mmavs developers. All rights reserved.
 import json
 
-import planted_faults
 import pytest
+import synth_trees
+from planted_faults import FAULTS
 
 from mmavs.datasets.doctor import CATALOGUE
 
 
 @pytest.fixture(scope='module')
 def clean_tree(tmp_path_factory):
-    return planted_faults.write_tree('s4', tmp_path_factory.mktemp('clean') / 's4')
+    return synth_trees.write_tree('s4', tmp_path_factory.mktemp('clean') / 's4')
 
 
 @pytest.fixture
 def tree(tmp_path):
-    return planted_faults.write_tree('s4', tmp_path / 's4')
+    return synth_trees.write_tree('s4', tmp_path / 's4')
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_clean_tree(clean_tree, check, tmp_path):
 
 def test_faults_are_named_in_the_table_and_in_json(tree, check, tmp_path):
     names = ['frame_missing', 'mask_with_grey_border', 'sound_silent', 'test_clip_trained_on']
-    planted = [planted_faults.FAULTS['s4'][name](tree) for name in names]
+    planted = [FAULTS['s4'][name](tree) for name in names]
     code, text, _ = check(tree, '--out', tmp_path / 'report.json')
     assert code == 1 and 'Found: 3 errors, 1 warning.' in text
     report = json.loads((tmp_path / 'report.json').read_text())
@@ -64,13 +65,13 @@ def test_faults_are_named_in_the_table_and_in_json(tree, check, tmp_path):
 
 
 def test_warnings_do_not_fail(tree, check):
-    planted_faults.FAULTS['s4']['sixth_frame'](tree)
+    FAULTS['s4']['sixth_frame'](tree)
     code, text, _ = check(tree)
     assert code == 0 and 'extra_files' in text and 'Found: 0 errors, 1 warning.' in text
 
 
 def test_notes_are_shown_on_demand(tree, check):
-    planted_faults.repaint(planted_faults.mask_of(tree, 'val', 2), lambda mask: 0 * mask)
+    synth_trees.repaint(synth_trees.mask_of(tree, 'val', 2), lambda mask: 0 * mask)
     code, text, _ = check(tree)
     assert code == 0 and len(text.splitlines()) == 1 and '1 note (--info shows them)' in text
     code, text, _ = check(tree, '--info')
@@ -78,8 +79,8 @@ def test_notes_are_shown_on_demand(tree, check):
 
 
 def test_headers_only_and_one_split(tree, check):
-    planted_faults.FAULTS['s4']['frame_missing'](tree)
-    planted_faults.FAULTS['s4']['sound_silent'](tree)
+    FAULTS['s4']['frame_missing'](tree)
+    FAULTS['s4']['sound_silent'](tree)
     code, text, _ = check(tree, '--fast', '--splits', 'train', '--workers', 0)
     assert code == 1 and 'Clips: 9 train (headers only' in text and 'audio_silent' not in text
     assert check(tree, '--fast', '--splits', 'val', 'test')[0] == 0

@@ -9,7 +9,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
 
-import cv2
 from mmengine.config import Config
 
 from mmavs.utils.progress import progress_bar
@@ -126,7 +125,7 @@ def _run(jobs: Sequence[tuple[ClipTask, Needs]], workers: int, fast: bool) -> It
         yield from map(work, jobs)
         return
     done = 0
-    with ProcessPoolExecutor(workers, initializer=_single_thread) as pool:
+    with ProcessPoolExecutor(workers) as pool:
         try:
             for summary in pool.map(work, jobs, chunksize=CHUNK):
                 yield summary
@@ -199,8 +198,3 @@ def unusual_formats(
         found = f'{len(paths)} files have {rate} Hz and {channels} channels'
         remedy = 'Nothing: the loader averages channels and resamples.'
         yield Finding('audio_format', paths[0], found, wanted, remedy)
-
-
-def _single_thread() -> None:
-    """The cores are for the workers; OpenCV would start a thread a core in each."""
-    cv2.setNumThreads(1)

@@ -1,8 +1,8 @@
 # Copyright (c) mmavs developers. All rights reserved.
 import shutil
 
-import planted_faults
 import pytest
+import synth_trees
 
 
 @pytest.fixture(scope='session')
@@ -10,7 +10,7 @@ def clean_trees(tmp_path_factory):
     """Name -> a clean tree that no test changes."""
     folder = tmp_path_factory.mktemp('clean')
     names = ('s4', 'ms3', 'avss', 'vpo_ss')
-    trees = {name: planted_faults.write_tree(name, folder / name) for name in names}
+    trees = {name: synth_trees.write_tree(name, folder / name) for name in names}
     return {**trees, 'vpo_ms': trees['vpo_ss'], 'vpo_msmi': trees['vpo_ss']}
 
 
@@ -27,4 +27,4 @@ def tree(tmp_path, clean_trees):
 @pytest.fixture
 def config(root):
     """Gives the base config of a tree."""
-    return lambda name, tree: planted_faults.config_of(name, tree, root)
+    return lambda name, tree: synth_trees.config_of(name, tree, root)

@@ -1,17 +1,19 @@
 # Copyright (c) mmavs developers. All rights reserved.
 import json
+import multiprocessing
 import os
 import shutil
 import warnings
 from pathlib import Path
 
 import numpy as np
-import planted_faults
 import pytest
 import soundfile
+import synth_trees
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset
 from PIL import Image
+from planted_faults import FAULTS
 
 from mmavs.datasets import LoadClipLogMel
 from mmavs.datasets.doctor import examination, examine
@@ -32,14 +34,19 @@ def only_train(cfg, **changes):
 def test_processes_find_what_one_finds(tree, config):
     root = tree('s4')
     for fault in ('frame_missing', 'sound_silent', 'test_clip_trained_on', 'sixth_frame'):
-        planted_faults.FAULTS['s4'][fault](root)
+        FAULTS['s4'][fault](root)
     alone = examine(config('s4', root), workers=0)
     together = examine(config('s4', root), workers=2)
     assert alone.findings == together.findings and len(alone.findings) == 4
     assert (alone.clips, alone.files) == (together.clips, together.files)
 
 
-@pytest.mark.parametrize('workers', [0, 2])
+FORKED = pytest.mark.skipif(
+    multiprocessing.get_start_method() != 'fork', reason='workers would not see the changed checks'
+)
+
+
+@pytest.mark.parametrize('workers', [0, pytest.param(2, marks=FORKED)])
 def test_a_clip_that_breaks_a_check_is_a_finding(clean_trees, config, monkeypatch, workers):
     def break_one(clip):
         if clip.task.clip_id.endswith('val_00003'):
@@ -54,6 +61,7 @@ def test_a_clip_that_breaks_a_check_is_a_finding(clean_trees, config, monkeypatc
     assert finding.clip.endswith('val_00003') and 's4_val_00003_1.png' in finding.file
 
 
+@FORKED
 def test_a_worker_that_dies_is_a_finding(clean_trees, config, monkeypatch):
     def die(clip):
         if clip.task.clip_id.endswith('val_00003'):
@@ -70,7 +78,7 @@ def test_headers_only(tree, config):
     root = tree('s4')
     sized = ('frame_missing', 'frame_of_another_size', 'mask_of_another_size', 'sound_too_long')
     for fault in (*sized, 'sound_silent', 'mask_with_grey_border', 'test_clip_trained_on'):
-        planted_faults.FAULTS['s4'][fault](root)
+        FAULTS['s4'][fault](root)
     diagnosis = examine(config('s4', root), workers=0, fast=True)
     assert found(diagnosis) == {'missing_frames', 'frame_size', 'mask_size'}
     assert found(diagnosis, 'warning') == {'audio_long'} and diagnosis.fast
@@ -79,7 +87,7 @@ def test_headers_only(tree, config):
 def test_the_splits_that_are_asked_for(tree, config):
     root = tree('s4')
     for fault in ('frame_missing', 'mask_missing'):  # of train and of val
-        planted_faults.FAULTS['s4'][fault](root)
+        FAULTS['s4'][fault](root)
     diagnosis = examine(config('s4', root), ['val'], workers=0)
     assert found(diagnosis, 'error', 'warning') == {'missing_masks'} and diagnosis.clips == {
         'val': 5
@@ -88,7 +96,7 @@ def test_the_splits_that_are_asked_for(tree, config):
 
 def test_wrappers_and_repeated_data_sets(tree, config):
     root = tree('s4')
-    planted_faults.FAULTS['s4']['frame_missing'](root)
+    FAULTS['s4']['frame_missing'](root)
     cfg = config('s4', root)
     train, val = cfg.train_dataloader.dataset, cfg.val_dataloader.dataset
     cfg.train_dataloader.dataset = ConfigDict(
@@ -104,7 +112,7 @@ def test_wrappers_and_repeated_data_sets(tree, config):
 def test_whole_clips_with_their_own_sound_are_examined(tree, config):
     """Whatever the config does to them in training."""
     root = tree('s4')
-    planted_faults.FAULTS['s4']['frame_missing'](root)
+    FAULTS['s4']['frame_missing'](root)
     cfg = only_train(config('s4', root), frames='annotated', audio_condition='swapped', indices=1)
     diagnosis = examine(cfg, workers=0)
     assert found(diagnosis) == {'missing_frames'} and diagnosis.clips == {'train': 9}
@@ -116,9 +124,9 @@ def test_clips_that_are_cut_short(tree, config):
     def start_late(rows):
         return [[row[0], 6, *row[2:]] if row[0] == 's4_train_00000' else row for row in rows]
 
-    planted_faults.edit_csv(root / 's4_meta_data.csv', start_late)
-    planted_faults.frame_of(root, 'train', 0, frame=5).unlink()
-    planted_faults.resound(planted_faults.sound_of(root, 'train', 0), lambda sound: sound[:64000])
+    synth_trees.edit_csv(root / 's4_meta_data.csv', start_late)
+    synth_trees.frame_of(root, 'train', 0, frame=5).unlink()
+    synth_trees.resound(synth_trees.sound_of(root, 'train', 0), lambda sound: sound[:64000])
     diagnosis = examine(config('s4', root), workers=0)
     assert found(diagnosis, 'error', 'warning') == set()
     assert {'cut_short', 'audio_short'} <= found(diagnosis, 'info')
@@ -212,7 +220,7 @@ def test_maskiges(tmp_path, root):
     tree = tmp_path / 'ms3'
     SynthAVS(image_size=32).write_ms3(tree, {'train': 2, 'test': 2}, maskige=True)
     first, second = sorted(tree.rglob('ms3_train_*_mask_color.png'))[:2]
-    cfg = only_train(planted_faults.config_of('ms3', tree, root))
+    cfg = only_train(synth_trees.config_of('ms3', tree, root))
     dataset = cfg.train_dataloader.dataset
     dataset.data_prefix = dict(maskige_path=str(first.parents[1].relative_to(tree)))
     dataset.pipeline.insert(1, dict(type='LoadClipMaskiges'))
@@ -238,8 +246,8 @@ def test_masks_of_avss(tree, config, source, binary):
         labels[:2, :3] = wrong
         return labels
 
-    path = planted_faults.one(root, f'v2/*train*/labels_{source}/3.png')
-    planted_faults.repaint(path, spoil)
+    path = synth_trees.one(root, f'v2/*train*/labels_{source}/3.png')
+    synth_trees.repaint(path, spoil)
     (finding,) = [f for f in examine(cfg, workers=0).findings if f.severity == 'error']
     assert (finding.check, finding.file) == ('mask_values', str(path))
     expected = {'rgb': 'colour (1, 2, 3) on 6 pixels', 'semantic': 'id 71 on 6 pixels'}[source]
@@ -249,7 +257,7 @@ def test_masks_of_avss(tree, config, source, binary):
 def test_masks_of_another_size_where_the_config_allows_it(tree, config):
     root = tree('s4')
     for path in root.glob('s4_data/gt_masks/test/*/*/*.png'):
-        planted_faults.repaint(path, lambda mask: mask[::2, ::2])
+        synth_trees.repaint(path, lambda mask: mask[::2, ::2])
     cfg = config('s4', root)
     assert found(examine(cfg, workers=0)) == {'mask_size'}
     cfg.test_dataloader.dataset.pipeline = [
@@ -274,8 +282,8 @@ def test_rates_and_channels_are_notes(tree, config):
 
 def test_more_than_two_channels(tree, config):
     root = tree('ms3')
-    path = planted_faults.one(root, 'ms3_data/audio_wav/train/*.wav')
-    planted_faults.resound(path, lambda sound: np.stack([sound] * 4, -1))
+    path = synth_trees.one(root, 'ms3_data/audio_wav/train/*.wav')
+    synth_trees.resound(path, lambda sound: np.stack([sound] * 4, -1))
     cfg = only_train(config('ms3', root))
     assert found(examine(cfg, workers=0)) == set()
     cfg.train_dataloader.dataset.pipeline = [dict(type='LoadClipAudio', mono=False)]
@@ -284,8 +292,8 @@ def test_more_than_two_channels(tree, config):
 
 def test_a_relative_root(tree, config, monkeypatch):
     root = tree('s4')
-    planted_faults.FAULTS['s4']['sixth_frame'](root)
-    planted_faults.FAULTS['s4']['clip_without_row'](root)
+    FAULTS['s4']['sixth_frame'](root)
+    FAULTS['s4']['clip_without_row'](root)
     monkeypatch.chdir(root)
     for data_root in ('.', '', f'../{root.name}'):
         diagnosis = examine(config('s4', data_root), workers=0)
@@ -327,8 +335,30 @@ def test_an_interrupted_synthetic_tree_is_not_counted(tree, config):
 def test_nothing_is_printed_or_warned(tree, config, capfd):
     root = tree('s4')
     for fault in ('frame_cut_off', 'mask_is_a_web_page', 'sound_with_nan', 'mask_in_colours'):
-        planted_faults.FAULTS['s4'][fault](root)
+        FAULTS['s4'][fault](root)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         assert examine(config('s4', root), workers=0).count('error') == 4
     assert capfd.readouterr().out == ''
+
+
+@pytest.mark.parametrize('name', ['s4', 'ms3', 'avss'])
+def test_the_layout_of_vct_beside_the_official_one(tmp_path, root, name):
+    """Frames of 384 with Maskiges, and masks of 224 for tests; here a tenth of that."""
+    synth, splits = SynthAVS(image_size=32), {'train': 3, 'val': 3, 'test': 3}
+    options = dict(maskige=True, vct_layout=True, vct_sizes=(38, 22))
+    getattr(synth, f'write_{name}')(tmp_path / name, splits, **options)
+    for size in ('384x384', '224x224'):
+        prefix = 'avss' if name == 'avss' else f'avsbench_{name}'
+        cfg = Config.fromfile(root / f'configs/_base_/datasets/{prefix}_{size}.py')
+        for split in splits:
+            cfg[f'{split}_dataloader'].dataset.data_root = str(tmp_path / name)
+        diagnosis = examine(cfg, workers=0)
+        assert found(diagnosis, 'error', 'warning') == set()
+        assert diagnosis.clips == splits
+    maskige = synth_trees.one(tmp_path, '**/*train*_mask_color.png')
+    maskige.unlink()
+    cfg = Config.fromfile(root / f'configs/_base_/datasets/{prefix}_384x384.py')
+    cfg.train_dataloader.dataset.data_root = str(tmp_path / name)
+    (finding, *_) = examine(cfg, ['train'], workers=0).findings
+    assert (finding.check, finding.file) == ('missing_maskiges', str(maskige))

@@ -4,7 +4,8 @@
 from pathlib import Path
 
 import pytest
-from planted_faults import CONFIGS, FAULTS
+from planted_faults import FAULTS
+from synth_trees import CONFIGS
 
 from mmavs.datasets.doctor import CATALOGUE, examine
 
