@@ -17,6 +17,7 @@ from planted_faults import FAULTS
 
 from mmavs.datasets import LoadClipLogMel
 from mmavs.datasets.doctor import examination, examine
+from mmavs.registry import DATASETS
 from mmavs.testing import SynthAVS
 
 
@@ -356,9 +357,9 @@ def test_the_layout_of_vct_beside_the_official_one(tmp_path, root, name):
         diagnosis = examine(cfg, workers=0)
         assert found(diagnosis, 'error', 'warning') == set()
         assert diagnosis.clips == splits
-    maskige = synth_trees.one(tmp_path, '**/*train*_mask_color.png')
-    maskige.unlink()
     cfg = Config.fromfile(root / f'configs/_base_/datasets/{prefix}_384x384.py')
     cfg.train_dataloader.dataset.data_root = str(tmp_path / name)
+    maskige = DATASETS.build(cfg.train_dataloader.dataset).get_data_info(0)['maskige_paths'][0]
+    os.remove(maskige)
     (finding, *_) = examine(cfg, ['train'], workers=0).findings
-    assert (finding.check, finding.file) == ('missing_maskiges', str(maskige))
+    assert (finding.check, finding.file) == ('missing_maskiges', maskige)
