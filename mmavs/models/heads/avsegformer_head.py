@@ -11,25 +11,9 @@ from torch import Tensor, nn
 
 from mmavs.models.pixel_decoders import DeformableAttention
 from mmavs.registry import MODELS
-from mmavs.structures import AudioFeatures, MaskOutputs
+from mmavs.structures import AudioFeatures, ClipLayout, MaskOutputs
 
-
-class DenseMaskPredictor(nn.Sequential):
-    """Feature (N, D, h, w) to logits (N, K, 4h, 4w): sheet section 4.8.
-
-    Args:
-        embed_dims (int): D.
-        num_classes (int): K.
-    """
-
-    def __init__(self, embed_dims: int, num_classes: int) -> None:
-        super().__init__(
-            nn.Conv2d(embed_dims, embed_dims // 2, 3, padding=1),
-            nn.Upsample(scale_factor=4, mode='bilinear', align_corners=False),
-            nn.Conv2d(embed_dims // 2, embed_dims // 8, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(embed_dims // 8, num_classes, 1, bias=False),
-        )
+from .dense_mask_predictor import DenseMaskPredictor
 
 
 @MODELS.register_module()
@@ -108,12 +92,15 @@ class AVSegFormerHead(BaseModule):
                 module.init_weights()
         nn.init.normal_(self.pixel_decoder.level_embed)
 
-    def forward(self, feats: Sequence[Tensor], audio: AudioFeatures) -> MaskOutputs:
+    def forward(
+        self, feats: Sequence[Tensor], audio: AudioFeatures, layout: ClipLayout | None = None
+    ) -> MaskOutputs:
         """Segment what sounds.
 
         Args:
             feats (Sequence[Tensor]): Backbone maps (N, C_l, H_l, W_l), finest (stride 4) first.
             audio (AudioFeatures): Vectors (N, 1, C) are read.
+            layout (ClipLayout, optional): Not read, since frames never mix.
 
         Returns:
             MaskOutputs: ``logits`` (N, K, 4*H_0, 4*W_0); ``aux``: ``mask_feature`` (N, D, H_0, W_0)

@@ -10,7 +10,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from torch import Tensor
 
 from mmavs.registry import MODELS
-from mmavs.structures import AudioFeatures, AVSDataSample, MaskOutputs
+from mmavs.structures import AudioFeatures, AVSDataSample, ClipLayout, MaskOutputs
 
 OptSamples = list[AVSDataSample] | None
 
@@ -20,14 +20,18 @@ class AVSegmentor(BaseSegmentor):
     """Audio-visual segmentor: backbone, audio encoder, decode head.
 
     A batch of B clips of T frames is N = B*T rows, clip-major. Frames that only pad a clip are not
-    computed; their logits are zero (class 0).
+    computed, unless training asks for it; their logits are zero (class 0).
 
     Args:
         backbone (dict): Frames (N, 3, H, W) to a tuple of maps.
         audio_encoder (dict): Waveforms or log-mels to :class:`AudioFeatures`.
-        decode_head (dict): Maps and sound to :class:`MaskOutputs`, and the losses of those.
+        decode_head (dict): Maps and sound to :class:`MaskOutputs`, and the losses of those. Its
+            ``forward(feats, audio, layout)`` returns rows of valid frames only. A head with a true
+            attribute ``mixes_frames`` lets frames of a clip see each other: it needs whole clips.
         data_preprocessor (dict, optional): Usually ``AVSDataPreprocessor``. Defaults to None.
-        train_cfg (dict, optional): Not read here. Defaults to None.
+        train_cfg (dict, optional): ``compute_padded_frames``: let frames that only pad a clip
+            (mean colour) through the backbone, and through a head that mixes frames, in training,
+            so that batch norms see them as in the official code. Defaults to False.
         test_cfg (dict, optional): ``threshold``: a pixel sounds if its score is above it (binary
             tasks). Defaults to 0.5, as AVSBench has it.
         init_cfg (dict, optional): Initialisation. Defaults to None.
@@ -50,7 +54,8 @@ class AVSegmentor(BaseSegmentor):
         self.backbone = MODELS.build(backbone)
         self.audio_encoder = MODELS.build(audio_encoder)
         self.decode_head = MODELS.build(decode_head)
-        self.train_cfg = train_cfg
+        self.mixes_frames = getattr(self.decode_head, 'mixes_frames', False)
+        self.train_cfg = {'compute_padded_frames': False, **(train_cfg or {})}
         self.test_cfg = {'threshold': 0.5, **(test_cfg or {})}
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
@@ -160,12 +165,21 @@ class AVSegmentor(BaseSegmentor):
     ) -> MaskOutputs:
         """What the head gives for the valid rows only."""
         imgs = inputs['imgs']
+        if data_samples and self.mixes_frames:
+            _check_whole_clips(data_samples)
         audio = self.extract_audio(inputs['audio'], imgs.shape[1], data_samples)
-        frames = imgs.flatten(0, 1)
-        if not valid.all():
-            frames = frames[valid]
+        layout = ClipLayout(imgs.shape[1], valid)
+        if not layout.is_full and self.training and self.train_cfg['compute_padded_frames']:
+            feats = self.extract_feat(imgs.flatten(0, 1))
+            if self.mixes_frames:
+                layout = ClipLayout(imgs.shape[1], valid, has_padding=True)
+            else:
+                feats = tuple(feat[valid] for feat in feats)
+        else:
+            feats = self.extract_feat(layout.to_rows(imgs))
+        if not layout.is_full:
             audio = AudioFeatures(*(x if x is None else x[valid] for x in audio))
-        outputs = self.decode_head(self.extract_feat(frames), audio)
+        outputs = self.decode_head(feats, audio, layout)
         if outputs.logits is not None and outputs.logits.shape[-2:] != imgs.shape[-2:]:
             outputs.logits = F.interpolate(
                 outputs.logits, imgs.shape[-2:], mode='bilinear', align_corners=False
@@ -178,6 +192,23 @@ class AVSegmentor(BaseSegmentor):
         if not data_samples or 'frame_valid' not in data_samples[0]:
             return imgs.new_ones(imgs.shape[0] * imgs.shape[1], dtype=torch.bool)
         return torch.cat([sample.frame_valid for sample in data_samples]).to(imgs.device)
+
+
+def _check_whole_clips(data_samples: list[AVSDataSample]) -> None:
+    """Refuse clips of which only some frames were loaded, where frames of a clip see each other.
+
+    Raises:
+        ValueError: If a clip is not whole.
+    """
+    for sample in data_samples:
+        loaded = len(sample.metainfo.get('frame_indices', ()))
+        whole = sample.metainfo.get('num_clip_frames', loaded)
+        if loaded < whole:
+            raise ValueError(
+                f'Clip "{sample.metainfo.get("clip_id")}" has {loaded} of {whole} frames, but the '
+                'decode_head mixes the frames of a clip: load whole clips '
+                '(train_dataloader.dataset.frames="all", no RandomClipFrames).'
+            )
 
 
 def _scatter_rows(value: Any, valid: Tensor) -> Any:
