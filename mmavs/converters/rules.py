@@ -133,13 +133,7 @@ def convert(state_dict: Mapping[str, Tensor], rules: Sequence[Rule]) -> Conversi
     Raises:
         ValueError: If a name is not known, or two tensors get one name.
     """
-    steps = []
-    for rule in rules:
-        if isinstance(rule, Rename):
-            change = rule.reshape and rule.reshape.to_ours
-            steps.append(_Step(rule.official, rule.ours, change, ''))
-        elif isinstance(rule, Drop):
-            steps.append(_Step(rule.official, None, None, rule.reason))
+    steps = _steps(rules, 'official', 'ours')
     return _apply(state_dict, steps, 'Is this a checkpoint of another method (--method)?')
 
 
@@ -156,13 +150,7 @@ def revert(state_dict: Mapping[str, Tensor], rules: Sequence[Rule]) -> Conversio
     Raises:
         ValueError: If a name is not known, or two tensors get one name.
     """
-    steps = []
-    for rule in rules:
-        if isinstance(rule, Rename):
-            change = rule.reshape and rule.reshape.to_official
-            steps.append(_Step(rule.ours, rule.official, change, ''))
-        elif isinstance(rule, Extra):
-            steps.append(_Step(rule.ours, None, None, rule.reason))
+    steps = _steps(rules, 'ours', 'official')
     conversion = _apply(state_dict, steps, 'Is this a checkpoint of another model (--method)?')
     twins = [(rule.twin, rule.official) for rule in rules if isinstance(rule, Drop) and rule.twin]
     for name in conversion.renamed.values():
@@ -207,6 +195,18 @@ def _pattern(template: str) -> re.Pattern:
     for place, text in zip(places, texts[1:]):
         pattern += rf'(?P<{place}>\d+){re.escape(text)}'
     return re.compile(pattern if template.endswith('.') else rf'{pattern}\Z')
+
+
+def _steps(rules: Sequence[Rule], source: str, target: str) -> list[_Step]:
+    """The rules from one side, ``'official'`` or ``'ours'``, to the other."""
+    steps = []
+    for rule in rules:
+        if isinstance(rule, Rename):
+            change = getattr(rule.reshape, f'to_{target}') if rule.reshape else None
+            steps.append(_Step(getattr(rule, source), getattr(rule, target), change, ''))
+        elif hasattr(rule, source):
+            steps.append(_Step(getattr(rule, source), None, None, rule.reason))
+    return steps
 
 
 def _apply(state_dict: Mapping[str, Tensor], steps: Sequence[_Step], doubt: str) -> Conversion:

@@ -35,7 +35,7 @@ TPAVI = Converter(
         Rename(f'{_BLOCK}norm_layer.', f'{_FUSION}norm.'),
         Drop(
             'path4.resConfUnit1.',
-            'the coarsest stage has nothing finer to fuse with, so this unit is never run',
+            'path4 gets one map only, so it never runs this unit',
             twin='path4.resConfUnit2.',
         ),
         *(

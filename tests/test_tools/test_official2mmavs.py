@@ -5,12 +5,13 @@ import os
 
 import pytest
 import torch
-from official_names import official_checkpoint
+from official_names import official_checkpoint, vggish_checkpoint
 
 from mmavs.utils.checkpoint import load_checkpoint_file
 
 TOOL = 'tools/model_converters/official2mmavs.py'
 AVSEGFORMER = ('--method', 'avsegformer')
+TPAVI = ('--method', 'tpavi')
 
 
 class RunsCode:
@@ -49,14 +50,12 @@ def test_converts_and_reports(convert, official, tmp_path, capsys):
     assert torch.equal(found, official['module.head.fusion_block.proj.weight'])
 
 
-@pytest.mark.parametrize('task', ['ms3', 'avss'])
-def test_classes_are_those_of_the_file(task, convert, tmp_path, capsys):
-    torch.save(official_checkpoint('avsegformer', 'pvt', task), tmp_path / 'a.pth')
+def test_classes_are_those_of_the_file(convert, tmp_path, capsys):
+    torch.save(official_checkpoint('avsegformer', 'pvt', 'avss'), tmp_path / 'a.pth')
     convert(*AVSEGFORMER, tmp_path / 'a.pth', tmp_path / 'b.pth')
-    classes = 71 if task == 'avss' else 1
-    assert f'avsegformer with pvt and K = {classes}\n' in capsys.readouterr().out
+    assert 'avsegformer with pvt and K = 71\n' in capsys.readouterr().out
     state_dict = load_checkpoint_file(tmp_path / 'b.pth')['state_dict']
-    assert state_dict['decode_head.predictor.4.weight'].shape == (classes, 32, 1, 1)
+    assert state_dict['decode_head.predictor.4.weight'].shape == (71, 32, 1, 1)
 
 
 def test_reverse_gives_the_official_file_back(convert, official, tmp_path, capsys):
@@ -150,11 +149,74 @@ def test_code_does_not_run(convert, tmp_path):
 def test_vggish_has_to_be_decided(convert, tmp_path, capsys):
     files = (tmp_path / 'a.pth', tmp_path / 'b.pth')
     with pytest.raises(SystemExit):
-        convert('--method', 'tpavi', *files)
+        convert(*TPAVI, *files)
     assert 'hold no VGGish. Add it with --vggish' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         convert(*AVSEGFORMER, '--without-vggish', *files)
     assert 'not for avsegformer' in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        convert('--reverse', '--method', 'tpavi', '--vggish', tmp_path / 'v.pth', *files)
+        convert('--reverse', *TPAVI, '--vggish', tmp_path / 'v.pth', *files)
     assert 'not for tpavi --reverse' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('backbone', 'task', 'model'),
+    [('resnet', 's4', 'resnet and K = 1'), ('pvt', 'avss', 'pvt and K = 71')],
+)
+def test_tpavi_with_vggish_and_back(backbone, task, model, convert, tmp_path, capsys):
+    official = official_checkpoint('tpavi', backbone, task)
+    torch.save(official, tmp_path / 'a.pth')
+    torch.save(vggish_checkpoint(), tmp_path / 'vggish.pth')
+    convert(*TPAVI, '--vggish', tmp_path / 'vggish.pth', tmp_path / 'a.pth', tmp_path / 'b.pth')
+    output = capsys.readouterr().out
+    assert f'tpavi with {model}\n' in output
+    assert 'dropped    1 pproc.pca_means.*: PCA of the sound' in output
+    ours = load_checkpoint_file(tmp_path / 'b.pth')['state_dict']
+    last = vggish_checkpoint()['embeddings.4.bias']
+    assert torch.equal(ours['audio_encoder.embeddings.4.bias'], last)
+
+    convert('--reverse', *TPAVI, tmp_path / 'b.pth', tmp_path / 'c.pth')
+    output = capsys.readouterr().out
+    assert 'audio_encoder.embeddings.*: the official code has VGGish in a file of its own' in output
+    back = load_checkpoint_file(tmp_path / 'c.pth')
+    assert {name: t.shape for name, t in back.items()} == {n: t.shape for n, t in official.items()}
+
+
+def test_tpavi_without_vggish(convert, tmp_path, capsys):
+    torch.save(official_checkpoint('tpavi', 'resnet', 'ms3'), tmp_path / 'a.pth')
+    convert(*TPAVI, '--without-vggish', tmp_path / 'a.pth', tmp_path / 'b.pth')
+    assert 'It holds no audio encoder: use it as load_from' in capsys.readouterr().out
+    ours = load_checkpoint_file(tmp_path / 'b.pth')['state_dict']
+    assert not any(name.startswith('audio_encoder.') for name in ours)
+    convert('--reverse', *TPAVI, tmp_path / 'b.pth', tmp_path / 'c.pth')  # it needs none
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (
+            lambda name: 'align_channel.bias' not in name,
+            r'4 missing .*fusions\.0\.audio_proj\.bias',
+        ),
+        (lambda name: name != 'tpavi_b3.W_z.1.running_var', r'1 missing .*fusions\.2\.bn'),
+    ],
+)
+def test_an_incomplete_tpavi_file_is_refused(change, message, convert, tmp_path):
+    official = official_checkpoint('tpavi', 'resnet', 's4')
+    torch.save({n: t for n, t in official.items() if change(n)}, tmp_path / 'a.pth')
+    with pytest.raises(SystemExit, match=message):
+        convert(*TPAVI, '--without-vggish', tmp_path / 'a.pth', tmp_path / 'b.pth')
+
+
+def test_avss_of_tpavi_has_no_align_bias(convert, tmp_path):
+    official = official_checkpoint('tpavi', 'resnet', 'avss')
+    biases = {f'tpavi_b{i}.align_channel.bias': torch.zeros(256) for i in (1, 2, 3, 4)}
+    torch.save({**official, **biases}, tmp_path / 'a.pth')
+    with pytest.raises(SystemExit, match='K = 71.* 0 missing; 4 unexpected'):
+        convert(*TPAVI, '--without-vggish', tmp_path / 'a.pth', tmp_path / 'b.pth')
+
+
+def test_another_file_as_vggish_is_refused(convert, tmp_path):
+    torch.save(official_checkpoint('tpavi', 'resnet', 's4'), tmp_path / 'a.pth')
+    with pytest.raises(SystemExit, match=r'a\.pth: 630 of 630 tensors are not known'):
+        convert(*TPAVI, '--vggish', tmp_path / 'a.pth', tmp_path / 'a.pth', tmp_path / 'b.pth')
