@@ -89,7 +89,7 @@ class BaseAVSDataset(BaseDataset):
 
     @property
     def benchmark(self) -> str:
-        """What the clips belong to, by which a stored map of sounds is told from those of others."""
+        """Whose the clips are, by which a stored map of sounds is told from those of others."""
         return type(self).__name__
 
     @abstractmethod
