@@ -1,17 +1,15 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """What a clip is heard with: its own sound, silence, noise, or the sound of another clip."""
 
-import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
 from .sound_groups import GROUP_OF, MS3_LEAST_SUITABLE, S4_LEAST_SUITABLE, ObjectsFile
+from .sound_maps import SoundMap
 from .sound_partners import (
     BY_RULE,
     HeardClip,
@@ -61,9 +59,10 @@ class AudioCondition:
         sound_folder (str, optional): Folder of WAV files that are the off-screen sounds, instead of
             those of other clips; a file with the name of a class that the clip shows is left out
             for it. Defaults to None.
-        map_file (str, optional): A JSON file, clip -> clip or WAV file whose sound it gets, for
-            ``'offscreen'`` and ``'swapped'``. Where it exists it is used, else it is written.
-            Defaults to None.
+        map_file (str, optional): A JSON file that says which clip gets whose sound, for
+            ``'offscreen'`` and ``'swapped'``, see :class:`SoundMap`. Where it exists it is used, if
+            it was drawn for this condition, data set and split; else it is written. Defaults to
+            None.
 
     Raises:
         ValueError: If an argument is unknown or out of range.
@@ -107,7 +106,11 @@ class AudioCondition:
         """Counter: How the off-screen partners were found, e.g. how many by which fallback."""
 
     def apply(
-        self, data_list: list[dict[str, Any]], audio_keys: Sequence[str], source: str
+        self,
+        data_list: list[dict[str, Any]],
+        audio_keys: Sequence[str],
+        source: str,
+        owner: Mapping[str, str] | None = None,
     ) -> None:
         """Change the items of a split in place.
 
@@ -118,6 +121,8 @@ class AudioCondition:
             data_list (list[dict]): What ``parse_data_info`` gave.
             audio_keys (Sequence[str]): Keys of an item that say what is heard; they move together.
             source (str): Names the list of clips in messages.
+            owner (Mapping[str, str], optional): Whose clips they are (``dataset``, ``split``), so
+                that a map file of others is told from theirs. Defaults to None.
 
         Raises:
             ValueError: If the clips do not suffice for the condition, or a map file does not fit.
@@ -130,24 +135,23 @@ class AudioCondition:
         if self.name not in ('offscreen', 'swapped'):
             return
         _check_unique(data_list, source)
-        if self.map_file and Path(self.map_file).is_file():
-            self.mapping = read_map(self.map_file, [i['clip_id'] for i in data_list], source)
-            print_log(f'Sounds of {source} are those of {self.map_file}.', logger='current')
+        objects = ObjectsFile(self.objects_file, self.separator) if self.objects_file else None
+        clips = [_heard_clip(info, objects) for info in data_list]
+        stored = SoundMap(self.map_file, {'audio_condition': self.name, **(owner or {})})
+        if stored.exists():
+            self.mapping = stored.read(clips, source)
         else:
             draw = self._draw_swap if self.name == 'swapped' else self._draw_offscreen
-            self.mapping = draw(data_list, source)
-            if self.map_file:
-                write_map(self.map_file, self.mapping)
+            self.mapping = draw(clips, source)
+            stored.write(self.mapping, clips)
         self._move_sounds(data_list, audio_keys)
 
-    def _draw_swap(self, data_list: list[dict[str, Any]], source: str) -> dict[str, str]:
-        if len(data_list) < 2:
+    def _draw_swap(self, clips: Sequence[HeardClip], source: str) -> dict[str, str]:
+        if len(clips) < 2:
             raise ValueError(
-                f"audio_condition='swapped' needs at least 2 clips, {source} has {len(data_list)}."
+                f"audio_condition='swapped' needs at least 2 clips, {source} has {len(clips)}."
             )
-        objects = self._read_objects()
-        clips = [self._heard_clip(info, objects) for info in data_list]
-        clips.sort(key=lambda clip: clip.clip_id)  # the order of the list plays no part
+        clips = sorted(clips, key=lambda clip: clip.clip_id)  # the order of the list plays no part
         categories = [clip.category or '|'.join(sorted(clip.heard)) for clip in clips]
         partners, alone = swap_by_length(categories, [clip.num_frames for clip in clips], self.seed)
         if alone:
@@ -158,24 +162,22 @@ class AudioCondition:
             )
         return {clip.clip_id: clips[p].clip_id for clip, p in zip(clips, partners)}
 
-    def _draw_offscreen(self, data_list: list[dict[str, Any]], source: str) -> dict[str, str]:
-        objects = self._read_objects()
+    def _draw_offscreen(self, clips: Sequence[HeardClip], source: str) -> dict[str, str]:
         if self.sound_folder:
-            return self._draw_files([self._heard_clip(info, objects) for info in data_list])
-        unknown = [info['clip_id'] for info in data_list if self._objects(info, objects) is None]
+            return self._draw_files(clips)
+        unknown = [clip.clip_id for clip in clips if not clip.known]
         if unknown:
             raise ValueError(
                 f"audio_condition='offscreen' needs to know what is heard in each clip; of "
-                f'{len(unknown)} of {len(data_list)} clips of {source} it does not, e.g. '
+                f'{len(unknown)} of {len(clips)} clips of {source} it does not, e.g. '
                 f'{unknown[0]}. Name a csv with the columns uid and a_obj in '
                 'condition_cfg=dict(objects_file=...) (the metadata.csv of AVSS, or the '
                 'objects.csv that SynthAVS writes), or a folder of WAV files in sound_folder.'
             )
-        by_category = all(info.get('category') for info in data_list)
+        by_category = all(clip.category for clip in clips)
         least_suitable = S4_LEAST_SUITABLE if by_category else MS3_LEAST_SUITABLE
         if self.least_suitable is not None:
             least_suitable = self.least_suitable
-        clips = [self._heard_clip(info, objects) for info in data_list]
         draw = OffscreenDraw(clips, by_category, least_suitable, self.groups)
         mapping = {clip.clip_id: draw.draw(clip, self.seed) for clip in clips}
         self.drawn = +draw.used
@@ -201,29 +203,6 @@ class AudioCondition:
             mapping[clip.clip_id] = str(allowed[number])
         return mapping
 
-    def _read_objects(self) -> ObjectsFile | None:
-        return ObjectsFile(self.objects_file, self.separator) if self.objects_file else None
-
-    def _objects(
-        self, info: Mapping[str, Any], objects: ObjectsFile | None
-    ) -> tuple[list[str], list[str]] | None:
-        """Names of what is heard and seen in a clip, None where nobody says it."""
-        if objects is not None:
-            return objects.of(info['clip_id'])
-        category = [info['category']] if info.get('category') else None
-        heard = info.get('heard_objects', category)
-        return None if heard is None else (heard, info.get('seen_objects', category or heard))
-
-    def _heard_clip(self, info: Mapping[str, Any], objects: ObjectsFile | None = None) -> HeardClip:
-        heard, seen = self._objects(info, objects) or ([], [])
-        return HeardClip(
-            clip_id=info['clip_id'],
-            num_frames=info.get('num_clip_frames', len(info['img_paths'])),
-            heard=frozenset(heard),
-            seen=frozenset(seen),
-            category=info.get('category', ''),
-        )
-
     def _move_sounds(self, data_list: list[dict[str, Any]], audio_keys: Sequence[str]) -> None:
         """Give every clip the sound that the mapping says."""
         keys = (*audio_keys, 'audio_clip_id')
@@ -237,55 +216,23 @@ class AudioCondition:
                 info.update({key: file.get(key) for key in audio_keys}, audio_clip_id=partner)
 
 
-def read_map(path: str, clip_ids: Sequence[str], source: str) -> dict[str, str]:
-    """Read and check a drawn mapping.
-
-    Args:
-        path (str): JSON, an object of clip -> clip or WAV file. It may hold more clips.
-        clip_ids (Sequence[str]): The clips of the split.
-        source (str): Names the split in messages.
-
-    Returns:
-        dict[str, str]: Of the clips of the split.
-
-    Raises:
-        ValueError: If it is no such file, lacks a clip of the split, or names a partner that is
-            neither another clip of the split nor a file.
-    """
-    try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f'map_file {path} is no JSON file: {error}.') from error
-    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
-        raise ValueError(f'map_file {path} must hold one object of clip name -> clip name or file.')
-    remedy = 'It was drawn for other data: name another map_file, or remove it to draw a new one.'
-    missing = [clip_id for clip_id in clip_ids if clip_id not in content]
-    if missing:
-        raise ValueError(
-            f'map_file {path} has no sound for {len(missing)} of the {len(clip_ids)} clips of '
-            f'{source}, e.g. {missing[0]}. {remedy}'
-        )
-    known = set(clip_ids)
-    for clip_id in clip_ids:
-        partner = content[clip_id]
-        if partner == clip_id:
-            raise ValueError(f'map_file {path} gives clip {clip_id} its own sound. {remedy}')
-        if partner not in known and not Path(partner).is_file():
-            raise ValueError(
-                f'map_file {path} gives clip {clip_id} the sound of "{partner}", which is neither '
-                f'a clip of {source} nor a file. {remedy}'
-            )
-    return {clip_id: content[clip_id] for clip_id in clip_ids}
-
-
-def write_map(path: str, mapping: Mapping[str, str]) -> None:
-    """Save a drawn mapping as JSON, at once and by the main process only; others draw the same."""
-    if not is_main_process():
-        return
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    part = Path(f'{path}.{os.getpid()}.part')
-    part.write_text(json.dumps(mapping, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
-    os.replace(part, path)
+def _heard_clip(info: Mapping[str, Any], objects: ObjectsFile | None) -> HeardClip:
+    """What matters of an item; the objects file goes before what the item says itself."""
+    if objects is not None:
+        found = objects.of(info['clip_id'])
+    else:
+        category = [info['category']] if info.get('category') else None
+        heard = info.get('heard_objects', category)
+        found = None if heard is None else (heard, info.get('seen_objects', category or heard))
+    heard, seen = found or ([], [])
+    return HeardClip(
+        clip_id=info['clip_id'],
+        num_frames=info.get('num_clip_frames', len(info['img_paths'])),
+        heard=frozenset(heard),
+        seen=frozenset(seen),
+        category=info.get('category', ''),
+        known=found is not None,
+    )
 
 
 def _check_unique(data_list: Sequence[Mapping[str, Any]], source: str) -> None:

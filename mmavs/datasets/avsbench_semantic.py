@@ -1,7 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """AVSBench-semantic (AVSS)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from mmavs.registry import DATASETS
 from mmavs.structures import IGNORE_INDEX
 from mmavs.utils.progress import progress_bar
 
-from .avss_classes import AVSS_CLASSES, read_class_names, voc_palette
+from .avss_classes import AVSS_CLASSES, check_metainfo, read_class_names, voc_palette
 from .avss_partition import (
     LABEL_RULES,
     NAME_RULES,
@@ -69,10 +69,14 @@ class AVSBenchSemanticDataset(BaseAVSDataset):
         data_prefix (dict, optional): Where the subsets lie, relative to ``data_root``. With
             ``maskige_path`` the items name their Maskiges,
             ``<maskige_path>/<label>/<uid>/<frame_folder>/<i>_mask_color.png``.
+        metainfo (Mapping, optional): Goes before the ``classes`` of ``class_file`` and their
+            ``palette``, e.g. to show other names or colours. Classes keep their positions: the ids
+            of the labels stay. Defaults to None.
         **kwargs (Any): See :class:`BaseAVSDataset`.
 
     Raises:
-        ValueError: If an argument is unknown or the files do not fit it.
+        ValueError: If an argument is unknown or the files do not fit it, or ``metainfo``
+            contradicts the classes.
         FileNotFoundError: If a file or folder of the layout is missing.
     """
 
@@ -99,6 +103,7 @@ class AVSBenchSemanticDataset(BaseAVSDataset):
         frame_folder: str = 'frames',
         label_folder: str | None = None,
         data_prefix: dict | None = None,
+        metainfo: Mapping | None = None,
         **kwargs: Any,
     ) -> None:
         self.subsets = (subsets,) if isinstance(subsets, str) else tuple(subsets)
@@ -116,17 +121,20 @@ class AVSBenchSemanticDataset(BaseAVSDataset):
         self.num_classes = num_classes
         self.class_file = class_file
         self.class_names: tuple[str, ...] = ()
+        self._given_metainfo = tuple(metainfo or ())
         data_prefix = {**self.PREFIX, **(data_prefix or {})}
-        super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
+        super().__init__(ann_file=ann_file, data_prefix=data_prefix, metainfo=metainfo, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read the classes and the csv; see :meth:`BaseAVSDataset.load_data_list`."""
         self._check_layout()
         self.class_names = read_class_names(Path(self.data_root, self.class_file), self.num_classes)
+        own = dict(classes=self.class_names, palette=voc_palette(self.num_classes))
         if self.binary:
-            self._metainfo.update(BINARY_METAINFO)
-        else:
-            self._metainfo.update(classes=self.class_names, palette=voc_palette(self.num_classes))
+            own = BINARY_METAINFO
+        # What the user gives wins, as in mmengine, unless it says other classes of the same ids.
+        self._metainfo.update({key: own[key] for key in own if key not in self._given_metainfo})
+        check_metainfo(self._metainfo, own['classes'])
         return super().load_data_list()
 
     def read_rows(self) -> list[dict[str, str]]:

@@ -2,7 +2,9 @@
 """Names and colours of the classes of AVSBench-semantic."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,3 +111,32 @@ def read_class_names(path: str | Path, num_classes: int) -> tuple[str, ...]:
             'name in the file is its id in the masks.'
         )
     return names
+
+
+def check_metainfo(metainfo: Mapping[str, Any], classes: Sequence[str]) -> None:
+    """Refuse names and colours that do not fit the ids of the labels; other names are allowed.
+
+    Args:
+        metainfo (Mapping[str, Any]): Of a data set, with ``classes`` and ``palette``.
+        classes (Sequence[str]): The names of the ids from 0 on.
+
+    Raises:
+        ValueError: If there are more or fewer names or colours than classes, or the name of a class
+            is that of another id.
+    """
+    for key in ('classes', 'palette'):
+        given = metainfo[key]
+        if isinstance(given, str) or len(given) != len(classes):
+            found = repr(given) if isinstance(given, str) else f'of {len(given)}'
+            raise ValueError(
+                f'metainfo.{key} is {found}, expected a list of {len(classes)}: one for each id of '
+                f'the labels, from 0 ("{classes[0]}") to {len(classes) - 1} ("{classes[-1]}"). '
+                'Leave it out to have those of the data.'
+            )
+    for index, name in enumerate(metainfo['classes']):
+        if name != classes[index] and name in classes:
+            raise ValueError(
+                f'metainfo.classes has "{name}" at position {index}, but it is class '
+                f'{classes.index(name)} of the labels, and {index} is "{classes[index]}". Give the '
+                'names in the order of the ids, or leave them out to have those of the data.'
+            )

@@ -87,6 +87,11 @@ class BaseAVSDataset(BaseDataset):
         self._draw_state = torch.full((3,), -1, dtype=torch.int64).share_memory_()
         super().__init__(ann_file=ann_file, data_root=data_root, pipeline=transforms, **kwargs)
 
+    @property
+    def benchmark(self) -> str:
+        """Whose the clips are, by which a stored map of sounds is told from those of others."""
+        return type(self).__name__
+
     @abstractmethod
     def parse_data_info(self, raw_data_info: dict[str, str]) -> dict[str, Any]:
         """Turn a csv row into an item with all frames.
@@ -139,7 +144,9 @@ class BaseAVSDataset(BaseDataset):
                 f'{self.ann_file} lists {len(chosen)} clips of split {splits}, but none of them is '
                 'left by the arguments that choose among them (subsets, partition).'
             )
-        self.audio_condition.apply(data_list, self.AUDIO_KEYS, f'split {splits} of {self.ann_file}')
+        owner = dict(dataset=self.benchmark, split='+'.join(sorted(self.splits)))
+        source = f'split {splits} of {self.ann_file}'
+        self.audio_condition.apply(data_list, self.AUDIO_KEYS, source, owner)
         for info in data_list:
             self._choose_frames(info)
         return data_list

@@ -6,12 +6,13 @@ segment-anything model that way. :func:`index_map` turns the K masks of a frame 
 :func:`save_maskige` stores it as a palette PNG. Read as RGB it is a picture like any other.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
 from mmseg.utils import get_palette
 from PIL import Image
+
+from mmavs.utils.file_conversion import whole_file
 
 MASKIGE_SUFFIX = '_mask_color.png'
 """str: What follows the stem of the frame in the name of its Maskige."""
@@ -68,11 +69,8 @@ def save_maskige(path: str | Path, index: np.ndarray) -> None:
         raise ValueError(f'The index map is {index.dtype} {index.shape}, expected uint8 (h, w).')
     picture = Image.fromarray(index)
     picture.putpalette(maskige_palette())  # makes the mode P
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.part')
-    picture.save(part, format='PNG')
-    os.replace(part, path)
+    with whole_file(path) as part:
+        picture.save(part, format='PNG')
 
 
 def maskige_file(frame: str | Path) -> Path:

@@ -27,6 +27,7 @@ class HeardClip:
         heard (frozenset[str]): Names of what is heard in it.
         seen (frozenset[str]): Names of what is seen in it.
         category (str): Of a benchmark that has them. Defaults to ''.
+        known (bool): Whether anybody says what is heard and seen in it. Defaults to True.
     """
 
     clip_id: str
@@ -34,6 +35,7 @@ class HeardClip:
     heard: frozenset[str]
     seen: frozenset[str]
     category: str = ''
+    known: bool = True
 
 
 def clip_generator(seed: int, clip_id: str) -> np.random.Generator:

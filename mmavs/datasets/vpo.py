@@ -134,6 +134,11 @@ class VPODataset(BaseAVSDataset):
             **kwargs,
         )
 
+    @property
+    def benchmark(self) -> str:
+        """See :attr:`BaseAVSDataset.benchmark`: pictures of MS are in MSMI too, heard otherwise."""
+        return f'{type(self).__name__} {self.setup}'
+
     def required_folders(self) -> list[str]:
         """The pictures of the setup, and the sounds."""
         pictures = Path(self.data_prefix['img_path'], self.SETUPS[self.setup], 'data')

@@ -49,10 +49,10 @@ def ms3_clips(objects, **more):
     return [clip(f'{i}', heard_objects=list(names), **more) for i, names in enumerate(objects)]
 
 
-def apply(clips, name='offscreen', **kwargs):
+def apply(clips, name='offscreen', owner=None, **kwargs):
     condition = AudioCondition(name, **kwargs)
     clips = [dict(info) for info in clips]
-    condition.apply(clips, KEYS, 'the list')
+    condition.apply(clips, KEYS, 'the list', owner)
     for info in clips:
         if info['audio_clip_id'] in condition.mapping:
             assert info['audio_path'] == f'{info["audio_clip_id"]}.wav'
@@ -266,21 +266,117 @@ def test_sound_folder(tmp_path, make, s4_root, pipeline):
 def test_map_file_round_trip(tmp_path, name):
     path = tmp_path / 'maps' / 'map.json'
     first, clips = apply(s4_clips(), name, seed=5, map_file=str(path))
-    assert json.loads(path.read_text()) == first.mapping
+    stored = json.loads(path.read_text())
+    assert stored['sounds'] == first.mapping
+    assert stored['clips']['dog_barking/0'] == '5 frames, heard: dog_barking, seen: dog_barking'
     assert list(path.parent.iterdir()) == [path]
     assert apply(s4_clips(), name, seed=5)[0].mapping == first.mapping
-    # It goes before the seed, and holds for a part of the clips.
+    # It goes before the seed.
     again, others = apply(s4_clips(), name, seed=6, map_file=str(path))
     assert again.mapping == first.mapping and others == clips
 
 
-def test_map_file_may_name_files(tmp_path, make):
+@pytest.mark.parametrize('name', ['offscreen', 'swapped'])
+def test_map_file_holds_for_a_part_of_the_clips(tmp_path, name):
+    path = tmp_path / 'map.json'
+    clips = s4_clips(['dog_barking', 'helicopter'], each=2)
+    mapping = apply(clips, name, map_file=str(path))[0].mapping
+    part = [
+        info for info in clips if info['clip_id'] in (first := next(iter(mapping)), mapping[first])
+    ]
+    # The partner's own partner may be the fourth clip, which is then no clip of the split.
+    content = json.loads(path.read_text())
+    content['sounds'].update({mapping[first]: first})
+    path.write_text(json.dumps(content))
+    kept = apply(part, name, map_file=str(path))[0].mapping
+    assert kept == {first: mapping[first], mapping[first]: first}
+
+
+OWNER = dict(dataset='AVSBenchS4Dataset', split='test')
+
+
+@pytest.mark.parametrize(
+    'name, owner, message',
+    [
+        ('swapped', OWNER, "audio_condition 'offscreen', not 'swapped'. Name another map_file for"),
+        ('offscreen', {**OWNER, 'split': 'val'}, "split 'test', not 'val'. Name another map_file"),
+        (
+            'swapped',
+            {**OWNER, 'dataset': 'Mine'},
+            "audio_condition 'offscreen', not 'swapped'; dataset 'AVSBenchS4Dataset', not 'Mine'",
+        ),
+    ],
+)
+def test_map_file_of_something_else_is_refused(tmp_path, name, owner, message):
+    path = tmp_path / 'map.json'
+    drawn = apply(s4_clips(), owner=OWNER, map_file=str(path))[0].mapping
+    before = path.read_text()
+    with pytest.raises(ValueError, match=re.escape(f'{path} was drawn for {message}')):
+        apply(s4_clips(), name, owner, map_file=str(path))
+    assert path.read_text() == before
+    assert apply(s4_clips(), owner=OWNER, map_file=str(path))[0].mapping == drawn
+
+
+@pytest.mark.parametrize('name', ['offscreen', 'swapped'])
+def test_map_file_of_clips_with_the_same_names_and_other_objects_is_refused(tmp_path, name):
+    """As SynthAVS makes with another seed: an off-screen sound could be that of what is seen."""
+    path = tmp_path / 'map.json'
+    apply(ms3_clips([['dog'], ['car']]), name, map_file=str(path))
+    message = (
+        'was drawn when clip 1 had "5 frames, heard: car, seen: car"; in the list it has '
+        '"5 frames, heard: dog, seen: car + dog". It was drawn for other data'
+    )
+    changed = ms3_clips([['dog'], ['dog']])
+    changed[1]['seen_objects'] = ['dog', 'car']
+    with pytest.raises(ValueError, match=re.escape(message)):
+        apply(changed, name, map_file=str(path))
+    longer = ms3_clips([['dog'], ['car']], num_clip_frames=10)
+    with pytest.raises(ValueError, match='clip 0 had "5 frames, .*it has "10 frames, '):
+        apply(longer, name, map_file=str(path))
+    # A stored map stands in for objects that nobody knows any more.
+    assert apply([clip('0'), clip('1')], name, map_file=str(path))[0].mapping == {
+        '0': '1',
+        '1': '0',
+    }
+
+
+def test_data_sets_say_whose_map_it_is(tmp_path, s4_root):
+    path = tmp_path / 'map.json'
+
+    def load(name, **kwargs):
+        return AVSBenchS4Dataset(
+            data_root=str(s4_root),
+            audio_condition=name,
+            condition_cfg=dict(map_file=str(path)),
+            **kwargs,
+        )
+
+    mapping = load('swapped', split=('val', 'train')).audio_condition.mapping
+    assert json.loads(path.read_text())['drawn_for'] == dict(
+        audio_condition='swapped', dataset='AVSBenchS4Dataset', split='train+val'
+    )
+    assert load('swapped', split=('train', 'val')).audio_condition.mapping == mapping
+    for name in ('original', 'silence', 'noise'):  # which draw no sounds
+        load(name, split='train')
+    with pytest.raises(ValueError, match="split 'train.val', not 'train'. Name another"):
+        load('swapped', split='train')
+    with pytest.raises(ValueError, match="audio_condition 'swapped', not 'offscreen'"):
+        load('offscreen', split=('train', 'val'))
+
+
+def test_map_file_may_name_files(tmp_path, make, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        'mmavs.datasets.sound_maps.print_log', lambda message, **kwargs: told.append(message)
+    )
     make.wave(tmp_path / 'x.wav', 0)
     path = tmp_path / 'map.json'
     path.write_text(json.dumps(dict(a=str(tmp_path / 'x.wav'), b='a', c='a')))
     _, (a, b) = apply([clip('a'), clip('b')], 'offscreen', map_file=str(path))
     assert a['audio_path'] == a['audio_clip_id'] == str(tmp_path / 'x.wav')
     assert (b['audio_path'], b['audio_clip_id']) == ('a.wav', 'a')
+    # Made by hand, it does not say what it is for: taken, but not silently.
+    assert told[0].startswith(f'{path} does not say what it was drawn for') and len(told) == 2
 
 
 @pytest.mark.parametrize(
@@ -289,6 +385,8 @@ def test_map_file_may_name_files(tmp_path, make):
         ('{', 'is no JSON file'),
         ('[]', 'must hold one object of clip name'),
         ('{"a": 1, "b": "a"}', 'must hold one object of clip name'),
+        ('{"drawn_for": {}, "sounds": {"a": "b"}}', 'or the objects "drawn_for", "clips" and "sou'),
+        ('{"drawn_for": {}, "clips": {}, "sounds": ["a"]}', 'must hold one object of clip name'),
         ('{"a": "b"}', 'has no sound for 1 of the 2 clips of the list, e.g. b. It was drawn for'),
         ('{"a": "b", "b": "b"}', 'gives clip b its own sound'),
         ('{"a": "b", "b": "c"}', 'the sound of "c", which is neither a clip of the list nor a'),
@@ -303,7 +401,7 @@ def test_bad_map_file(tmp_path, text, message):
 
 
 def test_only_the_main_process_writes(tmp_path, monkeypatch):
-    monkeypatch.setattr('mmavs.datasets.audio_conditions.is_main_process', lambda: False)
+    monkeypatch.setattr('mmavs.datasets.sound_maps.is_main_process', lambda: False)
     condition, _ = apply(s4_clips(), map_file=str(tmp_path / 'map.json'))
     assert not list(tmp_path.iterdir())
     assert condition.mapping == apply(s4_clips())[0].mapping

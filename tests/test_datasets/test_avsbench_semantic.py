@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmavs.datasets import AVSBenchSemanticDataset
 from mmavs.datasets.avss_classes import AVSS_CLASSES, voc_palette
@@ -143,6 +144,55 @@ def test_classes_are_those_of_the_file(avss_root):
     assert infos(dataset)[2]['seen_objects'] == []
     with pytest.raises(ValueError, match=r'few\.json has 3 names, expected .* 71'):
         avss(avss_root, class_file='few.json')
+
+
+def test_given_metainfo_wins(avss_root, tmp_path):
+    german = ('Hintergrund', *AVSS_CLASSES[1:17], 'Hund', *AVSS_CLASSES[18:])
+    grey = [[index] * 3 for index in range(71)]
+    for lazy in (False, True):
+        dataset = avss(avss_root, metainfo=dict(classes=german, year=2023), lazy_init=lazy)
+        assert dataset.metainfo['classes'] == german and dataset.metainfo['year'] == 2023
+        assert dataset.metainfo['palette'] == voc_palette(71)
+    dataset = avss(avss_root, metainfo=Config(dict(palette=grey)), split='train')
+    assert dataset.metainfo['palette'] == grey and dataset.metainfo['classes'] == AVSS_CLASSES
+    # Objects are looked up by the names of the data.
+    dataset = avss(avss_root, metainfo=dict(classes=german), split='train')
+    assert infos(dataset)[0]['seen_objects'] == ['dog']
+    names = dict(classes=['still', 'loud'])
+    dataset = avss(avss_root, metainfo=names, binary=True)
+    assert (
+        dataset.metainfo['classes'] == ['still', 'loud'] and len(dataset.metainfo['palette']) == 2
+    )
+    (tmp_path / 'names.txt').write_text('\n'.join(german))  # mmengine reads files of names
+    dataset = avss(avss_root, metainfo=dict(classes=str(tmp_path / 'names.txt')))
+    assert dataset.metainfo['classes'] == list(german)
+
+
+SWAPPED = (*AVSS_CLASSES[:12], 'dog', *AVSS_CLASSES[13:17], 'cat', *AVSS_CLASSES[18:])
+
+
+@pytest.mark.parametrize(
+    'metainfo, message',
+    [
+        (
+            dict(classes=('background', 'dog')),
+            'metainfo.classes is of 2, expected a list of 71: on',
+        ),
+        (dict(palette=[[0, 0, 0]]), 'metainfo.palette is of 1, expected a list of 71'),
+        (dict(classes='nothing.txt'), "metainfo.classes is 'nothing.txt', expected a list of 71"),
+        (
+            dict(classes=SWAPPED),
+            'metainfo.classes has "dog" at position 12, but it is class 17 of the labels, and 12 '
+            'is "cat". Give the names in the order of the ids',
+        ),
+        (dict(classes=AVSS_CLASSES[1:] + ('background',)), '"accordion" at position 0, but it is'),
+    ],
+)
+def test_metainfo_that_contradicts_the_labels(avss_root, metainfo, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        avss(avss_root, metainfo=metainfo)
+    with pytest.raises(ValueError, match='metainfo.classes is of 71, expected a list of 2'):
+        avss(avss_root, metainfo=dict(classes=AVSS_CLASSES), binary=True)
 
 
 @pytest.mark.parametrize(

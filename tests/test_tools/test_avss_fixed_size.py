@@ -155,3 +155,32 @@ def test_what_is_missing(main, avss, capfd, tmp_path):
     assert 's4 needs --object-root' in capfd.readouterr().err
     with pytest.raises(SystemExit, match='error: .*s4_meta_data.csv'):
         main(avss, 's4', '--object-root', tmp_path)
+
+
+@pytest.mark.parametrize('nproc', [1, 2])
+def test_bad_pictures_are_told_at_the_end_and_the_others_made(main, avss, capfd, nproc):
+    clip = avss / 'pre_SAM_mask/AVSBench_semantic/v2/t_0_5000'
+    maskiges = [clip / f'frames/{number}_mask_color.png' for number in range(10)]
+    for path in maskiges:
+        save_maskige(path, labels_of('', 0))
+    Image.open(maskiges[2]).convert('RGB').save(maskiges[2])
+    maskiges[5].write_bytes(maskiges[5].read_bytes()[:60])
+    label = avss / 'v1m/s_0_5000/labels_semantic/1.png'
+    Image.fromarray(labels_of('', 1).astype(np.uint16)).save(label)
+    args = (avss, 'avss', *SIZES, '--nproc', nproc)
+    assert main(*args) == 1
+    output = capfd.readouterr()
+    assert '57 made, 0 were there already, 3 clips or pictures left out' in output.out
+    told = output.err.splitlines()
+    assert len(told) == 3 and 'Traceback' not in output.err
+    assert told[0].startswith(f'left out: {label}: ') and 'uint8' in told[0]
+    assert told[1].startswith(f'left out: {maskiges[2]} is a picture in colours, expected')
+    assert told[2].startswith(f'left out: {maskiges[5]} is damaged or no picture')
+    made = {path.name for path in (clip / 'processed_frames_384').iterdir()}
+    assert made == {path.name for path in maskiges} - {maskiges[2].name, maskiges[5].name}
+    # Mended, a second run makes what was left out and nothing else.
+    for path in (maskiges[2], maskiges[5]):
+        save_maskige(path, labels_of('', 0))
+    Image.fromarray(labels_of('', 1)).save(label)
+    assert main(*args) == 0
+    assert '3 made, 57 were there already, 0 clips' in capfd.readouterr().out

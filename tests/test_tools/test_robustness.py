@@ -38,7 +38,7 @@ def test_all_conditions(tools, tiny_run, tmp_path, capsys):
         assert image.format == 'PNG'
     clips = {f'ms3_test_0000{i}' for i in range(5)}
     for condition in ('offscreen', 'swapped'):
-        drawn = json.loads((tmp_path / f'{condition}_seed0.json').read_text())
+        drawn = json.loads((tmp_path / f'{condition}_seed0.json').read_text())['sounds']
         assert set(drawn) == clips and all(drawn[clip] != clip for clip in clips)
 
 
@@ -100,6 +100,16 @@ def test_a_condition_that_is_not_to_be_had(tools, tiny_run, tmp_path):
     with pytest.raises(SystemExit, match='data_root "nowhere" of .* is not a folder') as caught:
         tools.run(ROBUSTNESS, *tiny_run, '--out-dir', tmp_path / 'out', *options)
     assert '--conditions' not in caught.value.code
+
+
+def test_sounds_of_an_earlier_run_on_other_data(tools, tiny_run, tmp_path):
+    drawn_for = dict(audio_condition='swapped', dataset='AVSBenchMS3Dataset', split='val')
+    stored = tmp_path / 'swapped_seed0.json'
+    stored.write_text(json.dumps(dict(drawn_for=drawn_for, clips={}, sounds={})))
+    with pytest.raises(SystemExit) as caught:
+        tools.run(ROBUSTNESS, *tiny_run, '--out-dir', tmp_path, '--conditions', 'swapped')
+    assert f"map_file {stored} was drawn for split 'val', not 'test'" in caught.value.code
+    assert not (tmp_path / 'robustness.json').exists()
 
 
 def test_a_checkpoint_of_another_model(tools, tiny_run, tmp_path):

@@ -15,27 +15,26 @@ Examples:
 v1s or v1m, to ``s4_data_384`` or ``ms3_data_384`` in ``--object-root``. Those of the object set
 itself are 224x224 and not the source of VCT's. A mask is what has a colour in ``labels_rgb``.
 
-Pictures are squashed to squares: frames bilinearly, labels, masks and Maskiges by nearest. Files
-that are there are skipped, so the command can be run again after an interruption.
+Pictures are squashed to squares: frames bilinearly, labels, masks and Maskiges by nearest. A bad
+picture is left out and told at the end, the others are made. Files that are there are skipped, so
+the command can be run again after an interruption, or when bad pictures have been mended.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import mmcv
 import numpy as np
-from mmengine.utils import track_parallel_progress, track_progress
 from PIL import Image
 
 from mmavs.datasets import AVSBenchMS3Dataset, AVSBenchS4Dataset, AVSBenchSemanticDataset
 from mmavs.datasets.base_avs_dataset import read_csv_rows
 from mmavs.datasets.maskige import save_maskige
 from mmavs.datasets.transforms.loading import read_binary_mask, read_picture
+from mmavs.utils.file_conversion import add_conversion_arguments, convert_files, whole_file
 
 OBJECT_SETS = {
     's4': (AVSBenchS4Dataset, 'v1s', 's4_meta_data.csv', 'name'),
@@ -61,8 +60,7 @@ def parse_args(args: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--object-root', type=Path, help='folder of S4 or MS3, with its csv')
     parser.add_argument('--frame-size', type=int, default=384, help='default: 384')
     parser.add_argument('--test-mask-size', type=int, default=224, help='default: 224')
-    parser.add_argument('--nproc', type=int, default=1, help='number of processes (default: 1)')
-    parser.add_argument('--overwrite', action='store_true', help='make existing files again')
+    add_conversion_arguments(parser)
     options = parser.parse_args(args)
     if min(options.frame_size, options.test_mask_size) < 1:
         parser.error('--frame-size and --test-mask-size must be at least 1')
@@ -71,35 +69,32 @@ def parse_args(args: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def write_resized(job: Job, overwrite: bool = False) -> str:
+def write_resized(job: Job) -> None:
     """Do one job.
 
-    Returns:
-        str: ``'made'``, ``'skipped'``, or why not.
+    Raises:
+        FileNotFoundError: If there is no such picture.
+        ValueError: If it is damaged, or a Maskige is none.
     """
-    if job.target.is_file() and not overwrite:
-        return 'skipped'
-    try:
-        if job.kind == 'mask':
-            picture = read_binary_mask(job.source) * np.uint8(255)
-        else:
-            picture = read_picture(job.source, 'RGB' if job.kind == 'frame' else None)
-    except (FileNotFoundError, ValueError) as error:
-        return str(error)
+    if job.kind == 'mask':
+        picture = read_binary_mask(job.source) * np.uint8(255)
+    else:
+        picture = read_picture(job.source, 'RGB' if job.kind == 'frame' else None)
+    if job.kind == 'maskige' and picture.ndim != 2:
+        raise ValueError(
+            f'{job.source} is a picture in colours, expected a palette PNG as '
+            'tools/dataset_converters/sam_masks2maskige.py writes it. Make it again.'
+        )
     interpolation = 'bilinear' if job.kind == 'frame' else 'nearest'
     picture = mmcv.imresize(
         picture, (job.size, job.size), interpolation=interpolation, backend='pillow'
     )
     if job.kind == 'maskige':
         save_maskige(job.target, picture)
-        return 'made'
-    job.target.parent.mkdir(parents=True, exist_ok=True)
-    # Written under another name first: an interrupted run must not leave half a file to skip.
-    part = job.target.with_name(f'.part.{job.target.name}')
+        return
     options = dict(quality=JPEG_QUALITY) if job.target.suffix == '.jpg' else {}
-    Image.fromarray(picture).save(part, **options)
-    os.replace(part, job.target)
-    return 'made'
+    with whole_file(job.target) as part:
+        Image.fromarray(picture).save(part, **options)
 
 
 def avss_jobs(options: argparse.Namespace) -> Iterator[Job]:
@@ -188,19 +183,16 @@ def main(args: list[str] | None = None) -> int:
             jobs, left_out = object_jobs(options)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
-    write = partial(write_resized, overwrite=options.overwrite)
-    if options.nproc > 1:
-        outcomes = track_parallel_progress(write, jobs, options.nproc, chunksize=16)
-    else:
-        outcomes = track_progress(write, jobs)
-    left_out += [outcome for outcome in outcomes if outcome not in ('made', 'skipped')]
-    print(
-        f'\n{outcomes.count("made")} made, {outcomes.count("skipped")} were there already, '
-        f'{len(left_out)} clips or pictures left out'
+    return convert_files(
+        write_resized,
+        jobs,
+        options.nproc,
+        options.overwrite,
+        done='made',
+        failed='left out',
+        nouns='clips or pictures',
+        left_out=left_out,
     )
-    for reason in left_out:
-        print(f'left out: {reason}', file=sys.stderr)
-    return int(bool(left_out))
 
 
 if __name__ == '__main__':

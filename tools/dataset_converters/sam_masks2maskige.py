@@ -20,9 +20,9 @@ from pathlib import Path
 
 import mmcv
 import numpy as np
-from mmengine.utils import track_parallel_progress, track_progress
 
 from mmavs.datasets.maskige import index_map, maskige_file, save_maskige
+from mmavs.utils.file_conversion import FileJob, add_conversion_arguments, convert_files
 
 SUFFIX = '_mask.npy'
 
@@ -39,42 +39,34 @@ def parse_args(args: list[str] | None = None) -> argparse.Namespace:
         metavar=('WIDTH', 'HEIGHT'),
         help='resize by nearest, e.g. to the size of the frames (default: as stored)',
     )
-    parser.add_argument('--nproc', type=int, default=1, help='number of processes (default: 1)')
-    parser.add_argument('--overwrite', action='store_true', help='convert existing files again')
+    add_conversion_arguments(parser)
     options = parser.parse_args(args)
     if options.size and min(options.size) < 1:
         parser.error(f'--size must be at least 1 1, got {options.size[0]} {options.size[1]}')
     return options
 
 
-def convert_file(
-    paths: tuple[Path, Path], size: tuple[int, int] | None = None, overwrite: bool = False
-) -> str:
+def convert_file(job: FileJob, size: tuple[int, int] | None = None) -> None:
     """Convert the masks of one frame.
 
     Args:
-        paths (tuple[Path, Path]): The .npy to read and the .png to write.
+        job (FileJob): The .npy to read and the .png to write.
         size (tuple[int, int], optional): Width and height to write. Defaults to None: as stored.
-        overwrite (bool): Whether to convert again what is there. Defaults to False.
 
-    Returns:
-        str: ``'converted'``, ``'skipped'``, or why the file was refused.
+    Raises:
+        ValueError: If the .npy holds anything but the masks of a frame.
     """
-    source, target = paths
-    if target.is_file() and not overwrite:
-        return 'skipped'
     try:
-        index = index_map(np.load(source, allow_pickle=False))
+        index = index_map(np.load(job.source, allow_pickle=False))
     except (OSError, ValueError, EOFError, AttributeError) as error:
-        return f'{source} was not read: {error}'
+        raise ValueError(f'{job.source} was not read: {error}') from error
     if size is not None:
         index = mmcv.imresize(index, size, interpolation='nearest', backend='pillow')
-    save_maskige(target, index)
-    return 'converted'
+    save_maskige(job.target, index)
 
 
-def find_files(root: Path, out_dir: Path | None) -> list[tuple[Path, Path]]:
-    """Pairs of .npy and .png paths.
+def find_files(root: Path, out_dir: Path | None) -> list[FileJob]:
+    """The .npy files, and the .png to write from each.
 
     Raises:
         FileNotFoundError: If there is nothing to convert.
@@ -85,12 +77,14 @@ def find_files(root: Path, out_dir: Path | None) -> list[tuple[Path, Path]]:
             f'There is no file *{SUFFIX} in {root}. Expected bool (K, h, w) arrays, one a frame, '
             f'called <frame>{SUFFIX}.'
         )
-    pairs = []
+    jobs = []
     for source in sources:
         frame = source.with_name(source.name.removesuffix(SUFFIX) + '.png')
         target = maskige_file(frame)
-        pairs.append((source, target if out_dir is None else out_dir / target.relative_to(root)))
-    return pairs
+        if out_dir is not None:
+            target = out_dir / target.relative_to(root)
+        jobs.append(FileJob(source, target))
+    return jobs
 
 
 def main(args: list[str] | None = None) -> int:
@@ -102,19 +96,8 @@ def main(args: list[str] | None = None) -> int:
     options = parse_args(args)
     files = find_files(options.root, options.out_dir)
     size = tuple(options.size) if options.size else None
-    convert = partial(convert_file, size=size, overwrite=options.overwrite)
-    if options.nproc > 1:
-        outcomes = track_parallel_progress(convert, files, options.nproc, chunksize=16)
-    else:
-        outcomes = track_progress(convert, files)
-    refused = [outcome for outcome in outcomes if outcome not in ('converted', 'skipped')]
-    print(
-        f'\n{outcomes.count("converted")} converted, {outcomes.count("skipped")} were there '
-        f'already, {len(refused)} refused'
-    )
-    for reason in refused:
-        print(f'refused: {reason}', file=sys.stderr)
-    return int(bool(refused))
+    convert = partial(convert_file, size=size)
+    return convert_files(convert, files, options.nproc, options.overwrite)
 
 
 if __name__ == '__main__':
