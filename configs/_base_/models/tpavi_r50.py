@@ -33,7 +33,6 @@ model = dict(
         fusion_stages=(0, 1, 2, 3),
         pixel_decoder=dict(type='RefineDecoder', num_levels=4, embed_dims=256),
         loss_mask=dict(type='BinaryMaskLoss', loss=dict(type='BinaryCrossEntropyLoss')),
-        loss_avm=None,
     ),
     test_cfg=dict(threshold=0.5),
 )
