@@ -16,10 +16,6 @@ from mmavs.utils.query_assignments import publish_assignments
 
 from .frame_targets import FrameTargets, split_labels
 
-FRAMES_AT_ONCE = 16
-"""int: Frames whose costs are computed together, so that a temporary of 100 queries and 12544 points
-has 80 MB. On a CPU it is one, which was twice as fast."""
-
 
 class Matches(NamedTuple):
     """Which query stands for which target, for each of L predictions.
@@ -39,10 +35,11 @@ class Matches(NamedTuple):
 class MaskMatchingCriterion(nn.Module):
     """Matching, cross-entropy, and BCE and Dice at sampled points (Mask2Former; VCT sheet 6).
 
-    The defaults are those of VCT and COMBO. Runs in float32 under autocast. The costs of all frames
-    and layers go to the CPU in one copy. The points of the matching are drawn as in the official
-    code, one set a frame, and so are those of the losses; but first the former of all layers, then
-    the latter.
+    The defaults are those of VCT and COMBO. Runs in float32 under autocast.
+
+    The costs of all frames and layers go to the CPU in one copy, where the official code makes one
+    for each (8 clips of MS3: 400). So the points of the matching are drawn for all layers before
+    those of the losses; apart from that the draws are the official ones.
 
     Args:
         num_classes (int): K, with the background; class K is «no object».
@@ -202,7 +199,7 @@ class MaskMatchingCriterion(nn.Module):
         labels = targets.labels.new_zeros(padded).index_put(places, targets.labels)
         sampled = point_sample(targets.masks, points[targets.frames]).squeeze(1)
         masks = sampled.new_zeros(*padded, self.num_points).index_put(places, sampled)
-        size = 1 if cls_score.device.type == 'cpu' else FRAMES_AT_ONCE
+        size = frames_at_once(cls_score.device)
         costs = [
             self.assigner.cost(score.float(), point_sample(logit.float(), point), label, mask)
             for score, logit, point, label, mask in zip(
@@ -226,6 +223,15 @@ class MaskMatchingCriterion(nn.Module):
             found.flatten(), goals.flatten(), avg_factor=num_masks * self.num_points
         )
         return mask, self.loss_dice(found, goals, avg_factor=num_masks)
+
+
+def frames_at_once(device: torch.device) -> int:
+    """Frames whose costs are computed together.
+
+    16 frames of 100 queries and 12544 points are 80 MB a temporary. On a CPU, where a single frame
+    fills the caches, one at a time was twice as fast.
+    """
+    return 1 if device.type == 'cpu' else 16
 
 
 def official_order(num_layers: int) -> list[int]:

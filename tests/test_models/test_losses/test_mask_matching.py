@@ -17,7 +17,7 @@ from criterion_goldens import (
 from mmdet.registry import TASK_UTILS as MMDET_TASK_UTILS
 from mmengine.structures import InstanceData
 
-from mmavs.models.losses import MaskMatchingCriterion
+from mmavs.models.losses import MaskMatchingCriterion, mask_matching
 from mmavs.models.losses.frame_targets import split_labels
 from mmavs.registry import MODELS, TASK_UTILS
 from mmavs.structures import IGNORE_INDEX
@@ -290,6 +290,15 @@ def test_whole_matching_is_that_of_mmdet(monkeypatch):
         )
         expected = torch.where(result.gt_inds > 0, result.labels, 71)
         assert torch.equal(matches.labels[0, frame], expected)
+
+
+def test_frames_together_are_frames_one_by_one(monkeypatch):
+    """As on an accelerator: 11 frames in groups of 4, with 0 to 4 targets."""
+    *_, expected, _, _ = run('losses_vct/avss', 'replay', monkeypatch)
+    monkeypatch.setattr(mask_matching, 'frames_at_once', lambda device: 4)
+    *_, found, _, _ = run('losses_vct/avss', 'replay', monkeypatch)
+    for name, value in expected.items():
+        assert found[name].item() == pytest.approx(value.item(), abs=1e-6)
 
 
 def test_one_copy_for_all_frames_and_layers(monkeypatch):
