@@ -1,6 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """AVSBench-object, single source (S4)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,18 @@ from mmengine.logging import print_log
 
 from mmavs.registry import DATASETS
 
-from .base_avs_dataset import BINARY_METAINFO, BaseAVSDataset
+from .base_avs_dataset import BINARY_METAINFO, BaseAVSDataset, check_choice
+
+# fmt: off
+S4_AUDIO_CATEGORIES = (
+    'helicopter', 'mynah_bird_singing', 'typing_on_computer_keyboard', 'playing_violin',
+    'playing_glockenspiel', 'playing_piano', 'lions_roaring', 'baby_laughter', 'male_speech',
+    'lawn_mowing', 'playing_ukulele', 'playing_tabla', 'driving_buses', 'cap_gun_shooting',
+    'chainsawing_trees', 'playing_acoustic_guitar', 'cat_meowing', 'female_singing',
+    'ambulance_siren', 'dog_barking', 'horse_clip-clop', 'coyote_howling', 'race_car',
+)
+"""tuple[str]: In the order of VCT's prototypes (sheet section 2, where ids count from 1)."""
+# fmt: on
 
 
 @DATASETS.register_module()
@@ -30,10 +42,16 @@ class AVSBenchS4Dataset(BaseAVSDataset):
 
     Args:
         ann_file (str): Defaults to ``'s4_meta_data.csv'``.
+        categories (Sequence[str] | str, optional): All categories, in the order of the columns of
+            ``gt_audio_labels``, which says the clip's; ``'official'`` for those of S4 in the order
+            of VCT. Defaults to None: samples have no ``gt_audio_labels``.
         data_prefix (dict, optional): Folders of frames, masks and audio, relative to ``data_root``.
             Defaults to the official ones. With ``maskige_path`` the items name their Maskiges,
             ``<maskige_path>/<split>/<category>/<name>/<name>_<k>_mask_color.png``.
         **kwargs (Any): See :class:`BaseAVSDataset`.
+
+    Raises:
+        ValueError: If a category is named twice, or a clip is of none of them.
     """
 
     METAINFO = BINARY_METAINFO
@@ -50,8 +68,18 @@ class AVSBenchS4Dataset(BaseAVSDataset):
     )
 
     def __init__(
-        self, ann_file: str = 's4_meta_data.csv', data_prefix: dict | None = None, **kwargs: Any
+        self,
+        ann_file: str = 's4_meta_data.csv',
+        categories: Sequence[str] | str | None = None,
+        data_prefix: dict | None = None,
+        **kwargs: Any,
     ) -> None:
+        if isinstance(categories, str):
+            check_choice('categories', categories, ('official',))
+            categories = S4_AUDIO_CATEGORIES
+        self.categories = None if categories is None else tuple(categories)
+        if self.categories is not None and len(set(self.categories)) < len(self.categories):
+            raise ValueError(f'A name stands twice in categories={self.categories}.')
         data_prefix = {**self.PREFIX, **(data_prefix or {})}
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
@@ -79,6 +107,23 @@ class AVSBenchS4Dataset(BaseAVSDataset):
             audio_path=f'{Path(prefix["audio_path"], clip)}.wav',
             logmel_path=f'{Path(prefix["logmel_path"], clip)}.npy',
             **self.maskige_paths(files),
+            **self._sounding(name, category),
+        )
+
+    def _sounding(self, name: str, category: str) -> dict[str, Any]:
+        """What :class:`PackAVSInputs` makes ``gt_audio_labels`` from."""
+        if self.categories is None:
+            return {}
+        if category not in self.categories:
+            raise ValueError(
+                f'{self.ann_file}: clip {name} has the category "{category}", which is none of the '
+                f'{len(self.categories)} categories: {", ".join(self.categories)}. For data other '
+                'than S4, as of SynthAVS, set categories of the data set to the list of all of its '
+                'names, in any fixed order.'
+            )
+        return dict(
+            num_audio_classes=len(self.categories),
+            sounding_classes=[self.categories.index(category)],
         )
 
     def _frame_numbers(self, clip: Path, start: str) -> list[int]:

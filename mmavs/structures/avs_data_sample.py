@@ -18,7 +18,8 @@ class AVSDataSample(SegDataSample):
 
     - ``frame_valid`` (Tensor): (T,) bool, False on frames that only pad the clip.
     - ``frame_annotated`` (Tensor): (T,) bool, False where the benchmark gives no mask.
-    - ``gt_audio_labels`` (Tensor, optional): (num_classes,) float, which classes sound.
+    - ``gt_audio_labels`` (Tensor, optional): (num_classes,) float, which classes sound; or which
+    of other categories, as of S4's clips, whose masks have none.
     - ``pred_scores`` (PixelData, optional): (T, H, W) float in [0, 1], foreground probability of
     binary tasks.
 
@@ -58,7 +59,7 @@ class AVSDataSample(SegDataSample):
 
     @property
     def gt_audio_labels(self) -> Tensor:
-        """Tensor: (num_classes,) float, 1 for the classes that sound."""
+        """Tensor: (num_classes,) float, 1 for the classes or categories that sound."""
         return self._gt_audio_labels
 
     @gt_audio_labels.setter

@@ -154,7 +154,8 @@ def describe_item(
         facts.append(f'sound: {condition}')
     if meta.get('audio_clip_id', meta.get('clip_id')) != meta.get('clip_id'):
         facts.append(f'sound of {meta["audio_clip_id"]}')
-    if 'gt_audio_labels' in sample and classes:
+    # The labels may be of other categories than the masks', as S4's are.
+    if classes and len(sample.get('gt_audio_labels', ())) == len(classes):
         labels = torch.nonzero(sample.gt_audio_labels).flatten().tolist()
         names = [classes[label] for label in labels if label]
         facts.append(f'labels: {", ".join(names) or "background alone"}')

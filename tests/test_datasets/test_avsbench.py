@@ -9,6 +9,8 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 from torch.utils.data import DataLoader
 
 from mmavs.datasets import AVSBenchMS3Dataset, AVSBenchS4Dataset
+from mmavs.datasets.avsbench_s4 import S4_AUDIO_CATEGORIES
+from mmavs.datasets.sound_groups import GROUP_OF, S4_CATEGORIES
 from mmavs.registry import DATASETS
 
 
@@ -50,6 +52,32 @@ def test_maskiges_where_the_prefix_names_them(s4_root, ms3_root):
     )[0]
     assert relative(info['maskige_paths'], ms3_root)[4] == 'sam/z/z.mp4_5_mask_color.png'
     assert 'maskige_paths' not in AVSBenchMS3Dataset(data_root=str(ms3_root), split='test')[0]
+
+
+def test_categories_of_s4_become_audio_labels(tmp_path, make, pipeline):
+    clips = [('a', 0, 'helicopter', 'train'), ('b', 0, 'playing_violin', 'train')]
+    clips += [('c', 0, 'race_car', 'train'), ('d', 0, 'star_chime', 'val')]
+    kwargs = dict(data_root=str(make.s4(tmp_path, clips)), pipeline=pipeline)
+    train = AVSBenchS4Dataset(split='train', categories='official', **kwargs)
+    assert [train.get_data_info(i)['sounding_classes'] for i in range(3)] == [[0], [3], [22]]
+    sample = train[1]['data_samples']
+    assert torch.equal(sample.gt_audio_labels, torch.eye(23)[3])  # VCT's id 4 counts from 1
+    assert sample.gt_sem_seg.data[0].unique().tolist() == [0, 1]  # the masks are as they were
+    val = AVSBenchS4Dataset(split='val', categories=['ring_siren', 'star_chime'], **kwargs)
+    assert val[0]['data_samples'].gt_audio_labels.tolist() == [0, 1]
+    assert 'gt_audio_labels' not in AVSBenchS4Dataset(split='val', **kwargs)[0]['data_samples']
+    with pytest.raises(ValueError, match='clip d has the category "star_chime", .* 23 categories'):
+        AVSBenchS4Dataset(split='val', categories='official', **kwargs)
+    with pytest.raises(ValueError, match=r"categories is 'vct', expected one of \('official',\)"):
+        AVSBenchS4Dataset(split='val', categories='vct', **kwargs)
+    with pytest.raises(ValueError, match='A name stands twice'):
+        AVSBenchS4Dataset(split='val', categories=['dog', 'dog'], **kwargs)
+
+
+def test_official_categories_are_those_of_the_sound_groups():
+    assert len(set(S4_AUDIO_CATEGORIES)) == 23
+    assert set(S4_AUDIO_CATEGORIES) <= set(GROUP_OF)
+    assert set(S4_CATEGORIES) <= set(S4_AUDIO_CATEGORIES)
 
 
 def test_frame_names_of_ms3_are_a_choice(ms3_root):

@@ -145,6 +145,9 @@ def test_facts():
         'labels: dog',
         'flipped (horizontal)',
     ]
+    item['data_samples'].gt_audio_labels = torch.eye(23)[4]  # categories that no mask has
+    facts.remove('labels: dog')
+    assert describe_item(item['data_samples'], item['inputs'], META['classes']) == facts
     plain = make_item()
     assert describe_item(plain['data_samples'], plain['inputs']) == ['mono, 16000 Hz, 5.00 s']
 

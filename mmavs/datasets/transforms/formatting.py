@@ -21,7 +21,8 @@ class PackAVSInputs(BaseTransform):
 
     Required keys: ``imgs``, ``audio``; for training and testing ``gt_seg_maps`` and ``mask_paths``;
     optional ``maskiges``, ``masks_fit`` (False: masks may have another size than the frames),
-    ``num_classes`` and ``sounding_classes`` (list of ids).
+    ``num_classes`` and ``sounding_classes`` (list of ids), with ``num_audio_classes`` where these
+    are not the classes of the masks.
 
     Gives:
 
@@ -29,8 +30,9 @@ class PackAVSInputs(BaseTransform):
       where there are Maskiges, ``maskige`` (T, 3, H, W) uint8.
     - ``data_samples`` (:class:`AVSDataSample`): ``gt_sem_seg`` (T, H', W') int64 (absent without
       ``gt_seg_maps``), ``frame_valid`` and ``frame_annotated`` (T,) bool, and the meta keys; where
-      there are ``num_classes``, ``gt_audio_labels`` (num_classes,) float: 1 for the
-      ``sounding_classes``, or without them for what the annotated masks show, background included.
+      there are ``num_audio_classes`` or ``num_classes``, ``gt_audio_labels`` of as many floats: 1
+      for the ``sounding_classes``, or without them for what the annotated masks show, background
+      included.
 
     Args:
         meta_keys (Sequence[str]): Keys that go into the sample's metainfo where the results have
@@ -100,7 +102,8 @@ class PackAVSInputs(BaseTransform):
             )
         sounding = self._sounding_classes(results, sample)
         if sounding is not None:
-            sample.gt_audio_labels = class_vector(sounding, results['num_classes'])
+            columns = results.get('num_audio_classes', results.get('num_classes'))
+            sample.gt_audio_labels = class_vector(sounding, columns)
         return dict(inputs=inputs, data_samples=sample)
 
     @staticmethod
@@ -115,6 +118,8 @@ class PackAVSInputs(BaseTransform):
 
     @staticmethod
     def _sounding_classes(results: dict[str, Any], sample: AVSDataSample) -> Sequence[int] | None:
+        if 'num_audio_classes' in results:
+            return results['sounding_classes']
         if 'num_classes' not in results:
             return None
         if 'sounding_classes' in results:

@@ -105,3 +105,11 @@ def test_sounding_classes_without_masks():
     assert 'gt_audio_labels' not in PackAVSInputs()(results(num_classes=5))['data_samples']
     given = results(num_classes=3, sounding_classes=[2])
     assert PackAVSInputs()(given)['data_samples'].gt_audio_labels.tolist() == [0, 0, 1]
+
+
+def test_sounding_categories_beside_the_classes_of_the_masks():
+    masks = [np.full((4, 6), value, np.uint8) for value in (1, 255, 0)]
+    given = results(gt_seg_maps=masks, num_audio_classes=4, sounding_classes=[3])
+    assert PackAVSInputs()(given)['data_samples'].gt_audio_labels.tolist() == [0, 0, 0, 1]
+    given['num_classes'] = 2
+    assert PackAVSInputs()(given)['data_samples'].gt_audio_labels.tolist() == [0, 0, 0, 1]
