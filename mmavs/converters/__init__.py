@@ -1,10 +1,28 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""Official checkpoints under the names of mmavs."""
+"""Official checkpoints under the names of mmavs, and back."""
 
-from .avsegformer import convert_avsegformer
-from .rules import Conversion, Drop, Rename, convert, unwrap_state_dict
+from .avsegformer import AVSEGFORMER
+from .converter import Converter
+from .encoders import pvt_rules, resnet_rules, vggish_rules
+from .files import unwrap_state_dict
+from .rules import Conversion, Drop, Extra, Rename, Reshape, convert, revert
+from .tpavi import TPAVI
 
-CONVERTERS = {'avsegformer': convert_avsegformer}
-"""dict[str, Callable]: Converter of a state dict by the method's name."""
+CONVERTERS = {'avsegformer': AVSEGFORMER, 'tpavi': TPAVI}
+"""dict[str, Converter]: By the method's name. Add a method by its own file and a line here."""
 
-__all__ = ['CONVERTERS', 'Conversion', 'Drop', 'Rename', 'convert', 'unwrap_state_dict']
+__all__ = [
+    'CONVERTERS',
+    'Conversion',
+    'Converter',
+    'Drop',
+    'Extra',
+    'Rename',
+    'Reshape',
+    'convert',
+    'pvt_rules',
+    'resnet_rules',
+    'revert',
+    'unwrap_state_dict',
+    'vggish_rules',
+]

@@ -1,113 +1,83 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """Names of the official AVSegFormer checkpoints (sheet avsegformer.md, section 10)."""
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
-from .rules import Conversion, Drop, Rename, convert
-
-_DEAD_HEAD = 'created by the official head but never used in its forward'
-_DEAD_BRANCH = 'second branch of the official two-branch ResNet, never run'
+from .converter import Converter
+from .encoders import pvt_rules, resnet_rules, vggish_rules
+from .rules import Drop, Rename, Rule
 
 _HEAD = 'decode_head.'
 _PIXELS = f'{_HEAD}pixel_decoder.'
-_ENCODER = f'{_PIXELS}encoder.layers.'
-_DECODER = f'{_HEAD}decoder.layers.'
 _QUERIES = f'{_HEAD}query_generator.'
+_DEAD = 'created by the official head but never used in its forward'
 
 
-def _norms(source: str, target: str, number: int) -> list[Rename]:
-    """``norm1..`` of the official layers are ``norms.0..`` here."""
+def _transformer(part: str, ours: str) -> list[Rule]:
+    """What the layers of the official encoder and decoder have in common."""
+    layer, our_layer = f'head.transformer.{part}.layers.{{n}}.', f'{ours}layers.{{n}}.'
     return [
-        Rename(rf'{source}(\d+)\.norm{i + 1}\.', rf'{target}\1.norms.{i}.') for i in range(number)
+        Rename(f'{layer}norm{{i+1}}.', f'{our_layer}norms.{{i}}.'),
+        Rename(f'{layer}linear1.', f'{our_layer}ffn.layers.0.0.'),  # mmcv's FFN
+        Rename(f'{layer}linear2.', f'{our_layer}ffn.layers.1.'),
     ]
 
 
-def _feedforward(source: str, target: str) -> list[Rename]:
-    """``linear1``, ``linear2`` of the official layers are mmcv's ``FFN`` here."""
+def _attentions(layer: str, our_layer: str, wrapper: str = '') -> list[Rule]:
+    """Self- and cross-attention; mmcv wraps torch's module as ``attn``."""
     return [
-        Rename(rf'{source}(\d+)\.linear1\.', rf'{target}\1.ffn.layers.0.0.'),
-        Rename(rf'{source}(\d+)\.linear2\.', rf'{target}\1.ffn.layers.1.'),
+        Rename(f'{layer}{kind}.', f'{our_layer}{kind}.{wrapper}')
+        for kind in ('self_attn', 'cross_attn')
     ]
 
 
-_ENCODER_SOURCE = r'head\.transformer\.encoder\.layers\.'
-_DECODER_SOURCE = r'head\.transformer\.decoder\.layers\.'
-_QUERY_SOURCE = r'head\.query_generator\.layers\.'
-_ATTENTIONS = r'(self_attn|cross_attn)\.'
-_DEFORMABLE = r'(self_attn\.(?:sampling_offsets|attention_weights|value_proj|output_proj)\.)'
+def _projection(official: str, ours: str) -> list[Rule]:
+    """A convolution and its group norm."""
+    return [Rename(f'{official}0.', f'{ours}conv.'), Rename(f'{official}1.', f'{ours}gn.')]
 
-HEAD_RULES = [
-    Drop(r'head\.fpn\.', _DEAD_HEAD),
-    Drop(r'head\.attn_fc\.', _DEAD_HEAD),
-    Rename(r'vggish\.((?:features|embeddings)\.)', r'audio_encoder.\1'),
-    Drop(r'vggish\.pproc\.', 'PCA of the audio vectors, switched off in every official config'),
-    Rename(r'audio_proj\.', f'{_HEAD}audio_proj.'),
-    Rename(r'head\.level_embed$', f'{_PIXELS}level_embed'),
-    Rename(r'head\.learnable_query\.', f'{_QUERIES}learnable_query.'),
-    Rename(r'head\.query_generator\.query\.', f'{_QUERIES}query.'),
-    *_norms(_QUERY_SOURCE, f'{_QUERIES}layers.', 3),
-    Rename(rf'{_QUERY_SOURCE}(\d+)\.{_ATTENTIONS}', rf'{_QUERIES}layers.\1.\2.'),
-    Rename(rf'{_QUERY_SOURCE}(\d+)\.ffn\.', rf'{_QUERIES}layers.\1.ffn.'),
-    *_norms(_ENCODER_SOURCE, _ENCODER, 2),
-    *_feedforward(_ENCODER_SOURCE, _ENCODER),
-    Rename(rf'{_ENCODER_SOURCE}(\d+)\.{_DEFORMABLE}', rf'{_ENCODER}\1.\2'),
-    *_norms(_DECODER_SOURCE, _DECODER, 3),
-    *_feedforward(_DECODER_SOURCE, _DECODER),
-    Rename(rf'{_DECODER_SOURCE}(\d+)\.{_ATTENTIONS}', rf'{_DECODER}\1.\2.attn.'),
-    Rename(r'head\.in_proj\.(\d+)\.0\.', rf'{_PIXELS}input_projs.\1.conv.'),
-    Rename(r'head\.in_proj\.(\d+)\.1\.', rf'{_PIXELS}input_projs.\1.gn.'),
-    Rename(r'head\.lateral_conv\.0\.', f'{_PIXELS}lateral_conv.conv.'),
-    Rename(r'head\.lateral_conv\.1\.', f'{_PIXELS}lateral_conv.gn.'),
-    Rename(r'head\.out_conv\.0\.', f'{_PIXELS}output_conv.conv.'),
-    Rename(r'head\.out_conv\.1\.', f'{_PIXELS}output_conv.gn.'),
-    Rename(r'head\.fusion_block\.proj\.', f'{_HEAD}mixer.out_proj.'),
-    Rename(r'head\.fusion_block\.(q_proj|kv_proj)\.', rf'{_HEAD}mixer.\1.'),
-    Rename(r'head\.mlp\.layers\.0\.', f'{_HEAD}map_mlp.0.'),
-    Rename(r'head\.mlp\.layers\.1\.', f'{_HEAD}map_mlp.2.'),
-    Rename(r'head\.mlp\.layers\.2\.', f'{_HEAD}map_mlp.4.'),
-    Rename(r'head\.fc\.', f'{_HEAD}predictor.'),
+
+_LAYER = 'head.query_generator.layers.{n}.'
+_OUR_LAYER = f'{_QUERIES}layers.{{n}}.'
+
+_QUERY_RULES = [
+    Rename('head.learnable_query.', f'{_QUERIES}learnable_query.'),
+    Rename('head.query_generator.query.', f'{_QUERIES}query.'),
+    Rename(f'{_LAYER}norm{{i+1}}.', f'{_OUR_LAYER}norms.{{i}}.'),
+    Rename(f'{_LAYER}ffn.', f'{_OUR_LAYER}ffn.'),
+    *_attentions(_LAYER, _OUR_LAYER),
 ]
 
-RESNET_RULES = [
-    Drop(r'backbone\.layer[34]_2\.', _DEAD_BRANCH),
-    Rename(r'backbone\.layer([34])_1\.', r'backbone.layer\1.'),
-    Rename(r'backbone\.(conv1|bn1|layer[12])\.', r'backbone.\1.'),
-]
-
-PVT_RULES = [
-    Rename(r'backbone\.patch_embed1\.', 'backbone.patch_embed.'),
-    *(
-        Rename(rf'backbone\.patch_embed{i + 1}\.', f'backbone.stages.{i}.downsample.')
-        for i in (1, 2, 3)
+_TRANSFORMER_RULES = [
+    *_transformer('encoder', f'{_PIXELS}encoder.'),
+    Rename(
+        'head.transformer.encoder.layers.{n}.self_attn.',
+        f'{_PIXELS}encoder.layers.{{n}}.self_attn.',
     ),
-    *(
-        rule
-        for i in range(4)
-        for rule in (
-            Rename(
-                rf'backbone\.block{i + 1}\.(\d+)\.mlp\.dwconv\.dwconv\.',
-                rf'backbone.stages.{i}.blocks.\1.mlp.dwconv.',
-            ),
-            Rename(rf'backbone\.block{i + 1}\.', f'backbone.stages.{i}.blocks.'),
-            Rename(rf'backbone\.norm{i + 1}\.', f'backbone.stages.{i}.norm.'),
-        )
+    *_transformer('decoder', f'{_HEAD}decoder.'),
+    *_attentions(
+        'head.transformer.decoder.layers.{n}.', f'{_HEAD}decoder.layers.{{n}}.', wrapper='attn.'
     ),
 ]
 
+_MASK_RULES = [
+    Rename('head.level_embed', f'{_PIXELS}level_embed'),
+    *_projection('head.in_proj.{i}.', f'{_PIXELS}input_projs.{{i}}.'),
+    *_projection('head.lateral_conv.', f'{_PIXELS}lateral_conv.'),
+    *_projection('head.out_conv.', f'{_PIXELS}output_conv.'),
+    Rename('head.fusion_block.proj.', f'{_HEAD}mixer.out_proj.'),
+    Rename('head.fusion_block.', f'{_HEAD}mixer.'),
+    *(Rename(f'head.mlp.layers.{i}.', f'{_HEAD}map_mlp.{2 * i}.') for i in range(3)),
+    Rename('head.fc.', f'{_HEAD}predictor.'),
+    Drop('head.attn_fc.', _DEAD, twin='head.fc.'),
+    *(Drop(f'head.fpn.up{i}.1.', _DEAD, twin='head.out_conv.0.') for i in (1, 2, 3)),
+]
 
-def convert_avsegformer(state_dict: Mapping[str, Tensor]) -> Conversion:
-    """Rename an official AVSegFormer state dict, of either backbone and any of the three tasks.
-
-    Args:
-        state_dict (Mapping[str, Tensor]): Official names, without ``module.``.
-
-    Returns:
-        Conversion: Tensors for :class:`mmavs.models.AVSegmentor` with an ``AVSegFormerHead``.
-
-    Raises:
-        ValueError: If a tensor is not known.
-    """
-    is_pvt = any(key.startswith('backbone.patch_embed1.') for key in state_dict)
-    return convert(state_dict, [*(PVT_RULES if is_pvt else RESNET_RULES), *HEAD_RULES])
+AVSEGFORMER = Converter(
+    backbones=dict(resnet=resnet_rules('backbone.', branches=2), pvt=pvt_rules('backbone.')),
+    rules=[
+        *vggish_rules('vggish.'),
+        Rename('audio_proj.', f'{_HEAD}audio_proj.'),
+        *_QUERY_RULES,
+        *_TRANSFORMER_RULES,
+        *_MASK_RULES,
+    ],
+)
+"""Converter: AVSegFormer with either backbone, for any of the three tasks."""

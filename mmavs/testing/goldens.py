@@ -133,13 +133,26 @@ def load_golden(
         )
     with np.load(path, allow_pickle=False) as archive:
         arrays = {key: archive[key] for key in archive.files}
-    manifest = json.loads(path.with_suffix('.json').read_text())
+    manifest = load_manifest(case, directory)
     for key, entry in (manifest.get('arrays') or {}).items():
         if key in arrays and entry.get('flat_stride', 1) > 1:
             arrays[f'{key}__sub'] = arrays.pop(key)
             arrays[f'{key}__stride'] = np.asarray(entry['flat_stride'])
             arrays[f'{key}__shape'] = np.asarray(entry['shape'])
     return arrays, manifest
+
+
+def load_manifest(case: str, directory: str | Path = GOLDEN_DIR) -> dict[str, Any]:
+    """Read the manifest of one golden, whose arrays need not be there.
+
+    Args:
+        case (str): As for :func:`load_golden`.
+        directory (str | Path): As for :func:`load_golden`.
+
+    Returns:
+        dict[str, Any]: With ``state_dict``, the list of official [name, shape, dtype].
+    """
+    return json.loads((Path(directory) / f'{case}.json').read_text())
 
 
 def golden_error(arrays: Mapping[str, np.ndarray], key: str, value: Tensor) -> float:

@@ -40,23 +40,45 @@ def load_weights(model: nn.Module, checkpoint: Any, path: str, config_name: str)
         model.load_state_dict(given, strict=True)
     except RuntimeError as error:
         wanted = model.state_dict()
-        shapes = [
-            f'{key} {tuple(given[key].shape)} in the file, {tuple(wanted[key].shape)} in the model'
-            for key in wanted
-            if key in given and given[key].shape != wanted[key].shape
-        ]
         raise CheckpointMismatchError(
-            f'{path} does not fit the model of {config_name}: '
-            + '; '.join(
-                (
-                    _count([key for key in wanted if key not in given], 'missing'),
-                    _count([key for key in given if key not in wanted], 'unexpected'),
-                    _count(shapes, 'of another shape'),
-                )
-            )
-            + '. Give the config that the checkpoint was trained with; official checkpoints are '
-            'converted by tools/model_converters/official2mmavs.py first.'
+            f'{path} does not fit the model of {config_name}: {mismatch(given, wanted)}. '
+            + _remedy([key for key in wanted if key not in given])
         ) from error
+
+
+def mismatch(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    """How the tensors of a file differ from those of a model, by name and shape.
+
+    Args:
+        given (Mapping[str, Tensor]): Of the file.
+        wanted (Mapping[str, Tensor]): Of the model.
+
+    Returns:
+        str: Empty if they fit.
+    """
+    missing = [key for key in wanted if key not in given]
+    unexpected = [key for key in given if key not in wanted]
+    shapes = [
+        f'{key} {tuple(given[key].shape)} in the file, {tuple(wanted[key].shape)} in the model'
+        for key in wanted
+        if key in given and given[key].shape != wanted[key].shape
+    ]
+    if not (missing or unexpected or shapes):
+        return ''
+    kinds = ((missing, 'missing'), (unexpected, 'unexpected'), (shapes, 'of another shape'))
+    return '; '.join(_count(keys, what) for keys, what in kinds)
+
+
+def _remedy(missing: Sequence[str]) -> str:
+    if missing and all(key.startswith('audio_encoder.') for key in missing):
+        return (
+            'It holds no audio encoder. If it was converted with --without-vggish, convert it '
+            'again with --vggish FILE.'
+        )
+    return (
+        'Give the config that the checkpoint was trained with; official checkpoints are '
+        'converted by tools/model_converters/official2mmavs.py first.'
+    )
 
 
 def _count(keys: Sequence[str], what: str) -> str:

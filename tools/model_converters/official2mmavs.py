@@ -1,14 +1,20 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""Convert an official checkpoint to mmavs.
+"""Convert an official checkpoint to mmavs, or back.
 
 Example:
     python tools/model_converters/official2mmavs.py --method avsegformer S4_res50.pth s4_r50.pth
+    python tools/model_converters/official2mmavs.py --method tpavi --vggish vggish-10086976.pth
+        S4_resnet_best.pth tpavi_s4_r50.pth
+    python tools/model_converters/official2mmavs.py --reverse --method avsegformer
+        work_dirs/mine/epoch_30.pth mine_official.pth
 """
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -17,91 +23,222 @@ from torch import Tensor
 
 from mmavs import __version__
 from mmavs.apis.inference import without_pretrained
-from mmavs.converters import CONVERTERS, Conversion, unwrap_state_dict
+from mmavs.converters import (
+    CONVERTERS,
+    Conversion,
+    Converter,
+    convert,
+    unwrap_state_dict,
+    vggish_rules,
+)
 from mmavs.registry import MODELS
-from mmavs.utils.checkpoint import load_checkpoint_file
+from mmavs.utils.checkpoint import UnsafeCheckpointError, load_checkpoint_file
+from mmavs.utils.cli import fail
+from mmavs.utils.weights import mismatch
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
-SHOWN_KEYS = 5
 MODEL_CONFIGS = {
-    'avsegformer': {
-        'backbone.conv1.': 'avsegformer/avsegformer_r50_vggish_1xb2-30e_s4-224x224.py',
-        'backbone.patch_embed.': 'avsegformer/avsegformer_pvt-v2-b5_vggish_1xb2-30e_s4-224x224.py',
-    }
+    'avsegformer': dict(
+        resnet='avsegformer/avsegformer_r50_vggish_1xb2-30e_s4-224x224.py',
+        pvt='avsegformer/avsegformer_pvt-v2-b5_vggish_1xb2-30e_s4-224x224.py',
+    ),
+    'tpavi': dict(
+        resnet='tpavi/tpavi_r50_vggish_1xb4-15e_s4-224x224.py',
+        pvt='tpavi/tpavi_pvt-v2-b5_vggish_1xb4-15e_s4-224x224.py',
+    ),
 }
-"""dict[str, dict[str, str]]: By method, a prefix of converted names and the config with that
-backbone. The names of its tensors are the same for all tasks and sizes."""
+"""dict[str, dict[str, str]]: A config of each method and backbone, of any size."""
+
+CLASS_SETTINGS = {
+    'tpavi': lambda num_classes: {'decode_head.fusion.audio_bias': num_classes == 1},
+}
+"""dict[str, Callable]: What the number of classes decides beside ``decode_head.num_classes``."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Convert an official checkpoint to mmavs')
-    parser.add_argument('src', type=Path, help='official checkpoint')
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('src', type=Path, help='checkpoint to read: official; with --reverse, ours')
     parser.add_argument('dst', type=Path, help='checkpoint to write')
     parser.add_argument('--method', required=True, choices=sorted(CONVERTERS))
+    parser.add_argument(
+        '--reverse', action='store_true', help='write an official file from one of mmavs'
+    )
+    vggish = parser.add_mutually_exclusive_group()
+    vggish.add_argument(
+        '--vggish',
+        type=Path,
+        metavar='FILE',
+        help='official VGGish (vggish-10086976.pth), for methods whose files do not hold it',
+    )
+    vggish.add_argument(
+        '--without-vggish',
+        action='store_true',
+        help='write a file without audio encoder, for load_from: the config loads VGGish then',
+    )
     parser.add_argument('--force', action='store_true', help='overwrite DST if it exists')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    lacks_vggish = bool(CONVERTERS[args.method].extras) and not args.reverse
+    if lacks_vggish and not (args.vggish or args.without_vggish):
+        parser.error(
+            f'files of {args.method} hold no VGGish. Add it with --vggish vggish-10086976.pth, or '
+            'say --without-vggish for a file that only load_from in training can use'
+        )
+    if not lacks_vggish and (args.vggish or args.without_vggish):
+        parser.error(
+            '--vggish and --without-vggish are for official files that hold no VGGish, '
+            f'not for {args.method}{" --reverse" if args.reverse else ""}'
+        )
+    return args
 
 
-def check_complete(method: str, state_dict: Mapping[str, Tensor], source: Path) -> None:
-    """Refuse a converted file that does not fill the model.
+def model_tensors(method: str, backbone: str, num_classes: int) -> dict[str, Tensor]:
+    """Names and shapes of the tensors of our model.
 
     Args:
         method (str): Key of ``MODEL_CONFIGS``.
-        state_dict (Mapping[str, Tensor]): Converted.
-        source (Path): The official file, for the error.
+        backbone (str): Likewise.
+        num_classes (int): K.
+
+    Returns:
+        dict[str, Tensor]: On the meta device: no memory, no weights.
+    """
+    config = Config.fromfile(CONFIGS / MODEL_CONFIGS[method][backbone])
+    model = Config(dict(model=without_pretrained(config.model)))
+    settings = CLASS_SETTINGS.get(method, lambda _: {})(num_classes)
+    settings['decode_head.num_classes'] = num_classes
+    model.merge_from_dict({f'model.{key}': value for key, value in settings.items()})
+    init_default_scope('mmavs')
+    with torch.device('meta'):
+        return MODELS.build(model.model).state_dict()
+
+
+def check_complete(
+    method: str, state_dict: Mapping[str, Tensor], source: Path, without_extras: bool
+) -> str:
+    """Refuse tensors of ours that are not exactly those of the model.
+
+    Args:
+        method (str): Key of ``MODEL_CONFIGS``.
+        state_dict (Mapping[str, Tensor]): By our names.
+        source (Path): The file, for the error.
+        without_extras (bool): Whether parts that official files do not hold are left out of this.
+
+    Returns:
+        str: The model that fits, in words.
 
     Raises:
-        ValueError: If tensors of the model are missing or left over.
+        ValueError: If names or shapes differ.
     """
-    configs = MODEL_CONFIGS[method]
-    known = [p for p in configs if any(name.startswith(p) for name in state_dict)]
-    if len(known) != 1:
+    converter = CONVERTERS[method]
+    backbone = converter.backbone_of(state_dict)
+    if backbone is None or converter.classifier not in state_dict:
         raise ValueError(
-            f'{source} is incomplete: it has the tensors of no backbone of {method}, or of '
-            f'several (after conversion one of {", ".join(configs)} is expected).'
+            f'{source} is no checkpoint of {method} in this direction, or is incomplete: by its '
+            f'names in mmavs it lacks the backbone ({" or ".join(converter.backbones)}) or '
+            f'{converter.classifier}.'
         )
-    config = Config.fromfile(CONFIGS / configs[known[0]])
-    init_default_scope('mmavs')
-    with torch.device('meta'):  # names only: no memory, no weights
-        wanted = MODELS.build(without_pretrained(config.model)).state_dict().keys()
-    missing = [name for name in wanted if name not in state_dict]
-    strange = [name for name in state_dict if name not in wanted]
-    if missing:
+    num_classes = len(state_dict[converter.classifier])
+    wanted = model_tensors(method, backbone, num_classes)
+    if without_extras:
+        state_dict, wanted = (_without_extras(converter, part) for part in (state_dict, wanted))
+    model = f'{method} with {backbone} and K = {num_classes}'
+    problems = mismatch(state_dict, wanted)
+    if problems:
         raise ValueError(
-            f'{source} is incomplete: of the {len(wanted)} tensors of the model it lacks '
-            f'{len(missing)}, by their names in mmavs: {_shown(missing)}.'
+            f'{source} is not a complete checkpoint of {model}. Of {len(wanted)} tensors, by their '
+            f'names in mmavs, {problems}.'
         )
-    if strange:
-        raise ValueError(f'{source} has tensors that the model lacks: {_shown(strange)}.')
+    return model
 
 
-def _shown(names: list[str]) -> str:
-    return ', '.join(names[:SHOWN_KEYS]) + (', ...' if len(names) > SHOWN_KEYS else '')
+def _without_extras(converter: Converter, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    prefixes = tuple(rule.ours for rule in converter.extras)
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(prefixes)}
 
 
 def report(conversion: Conversion) -> str:
-    """What was renamed and what was dropped, why, in a few lines."""
+    """What was renamed, dropped and filled in, and why, in a few lines."""
     lines = [f'{len(conversion.renamed)} tensors renamed, {len(conversion.dropped)} dropped']
-    groups = Counter(
-        ('.'.join(name.split('.')[:2]), reason) for name, reason in conversion.dropped.items()
-    )
-    lines += [f'  dropped {n:4d} {prefix}.*: {reason}' for (prefix, reason), n in groups.items()]
+    lines += _groups('dropped', conversion.dropped)
+    if conversion.filled:
+        lines.append(
+            f'{len(conversion.filled)} tensors filled in that the official code asks for but never '
+            'reads'
+        )
+        copies = {name: f'copies of {_group(twin)}.*' for name, twin in conversion.filled.items()}
+        lines += _groups('filled', copies)
     return '\n'.join(lines)
+
+
+def _groups(what: str, reasons: Mapping[str, str]) -> list[str]:
+    groups = Counter((_group(name), reason) for name, reason in reasons.items())
+    return [f'  {what:7s} {n:4d} {prefix}.*: {reason}' for (prefix, reason), n in groups.items()]
+
+
+def _group(name: str) -> str:
+    return '.'.join(name.split('.')[:2])
+
+
+def read(path: Path, convert_to: Callable[[dict[str, Tensor]], Any]) -> Any:
+    """What a conversion makes of the state dict in a file.
+
+    Raises:
+        ValueError: If the file holds something else; the error names it.
+    """
+    checkpoint = load_checkpoint_file(path)
+    try:
+        return convert_to(unwrap_state_dict(checkpoint))
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+
+
+def to_ours(args: argparse.Namespace) -> tuple[Conversion, dict[str, Any], str]:
+    """Read an official file.
+
+    Returns:
+        tuple: What was done, the checkpoint to write, and the model in words.
+    """
+    conversion = read(args.src, CONVERTERS[args.method])
+    if args.vggish:
+        vggish = read(args.vggish, partial(convert, rules=vggish_rules()))
+        conversion.state_dict.update(vggish.state_dict)
+        conversion.renamed.update(vggish.renamed)
+        conversion.dropped.update(vggish.dropped)
+    model = check_complete(args.method, conversion.state_dict, args.src, args.without_vggish)
+    meta = dict(converted_from=args.src.name, method=args.method, mmavs_version=__version__)
+    return conversion, dict(meta=meta, state_dict=conversion.state_dict), model
+
+
+def to_official(args: argparse.Namespace) -> tuple[Conversion, dict[str, Any], str]:
+    """Read a file of ours.
+
+    Returns:
+        tuple: What was done, the checkpoint to write, and the model in words.
+    """
+    state_dict = read(args.src, dict)
+    model = check_complete(args.method, state_dict, args.src, without_extras=True)
+    conversion = CONVERTERS[args.method].revert(state_dict)
+    return conversion, conversion.state_dict, model
 
 
 def main(argv: list[str] | None = None) -> None:
     """Read, convert, write, report."""
     args = parse_args(argv)
-    if args.dst.exists() and not args.force:
-        raise FileExistsError(f'{args.dst} exists. Choose another name, or pass --force.')
-    state_dict = unwrap_state_dict(load_checkpoint_file(args.src))
-    conversion = CONVERTERS[args.method](state_dict)
-    check_complete(args.method, conversion.state_dict, args.src)
-    args.dst.parent.mkdir(parents=True, exist_ok=True)
-    meta = dict(converted_from=args.src.name, method=args.method, mmavs_version=__version__)
-    torch.save(dict(meta=meta, state_dict=conversion.state_dict), args.dst)
-    print(f'{report(conversion)}\nWritten to {args.dst}')
+    try:
+        if args.dst.exists() and not args.force:
+            raise FileExistsError(f'{args.dst} exists. Choose another name, or pass --force.')
+        conversion, checkpoint, model = (to_official if args.reverse else to_ours)(args)
+        args.dst.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(checkpoint, args.dst)
+    except (OSError, ValueError, UnsafeCheckpointError) as error:
+        fail('tools/model_converters/official2mmavs.py', error)
+    print(f'{report(conversion)}\nWritten to {args.dst}: {model}')
+    if args.without_vggish:
+        print(
+            'It holds no audio encoder: use it as load_from in training, where the config loads '
+            'VGGish. Testing and inference refuse it.'
+        )
 
 
 if __name__ == '__main__':

@@ -52,11 +52,10 @@ def blocked_cells(mask_logits: Tensor, size: Sequence[int]) -> Tensor:
 class MaskedQueryDecoder(BaseModule):
     """Blocks of cross-attention to one source, self-attention and a feed-forward network.
 
-    The layers are mmdet's, post-norm. Every block has a source: a map of the pixel decoder, of which
-    a query reads only what its last predicted mask covers, or the sound, which is read whole. A
-    learned row for each source is added to its keys and values, a sine code to the keys, a learned
-    code to each query wherever it is asked or compared (VCT, section «iterative audio-visual
-    decoder», sheet section 5.3; COMBO, sheet section 4).
+    The layers are mmdet's, post-norm. Every block has a source: a map of the pixel decoder, of
+    which a query reads only what its last predicted mask covers, or the sound, which is read
+    whole. A learned row for each source is added to its keys and values, a sine code to the keys,
+    a learned code to each query (VCT, sheet section 5.3; COMBO, sheet section 4).
 
     VCT with D = 2 is ``reads=('audio', 's32', 's16', 's8'), num_iterations=2,
     final_reads=('audio',)``; COMBO is ``reads=('s32', 's16', 's8'), num_iterations=3``.
@@ -183,7 +182,7 @@ class MaskedQueryDecoder(BaseModule):
         return tokens, code.flatten(2).transpose(1, 2)
 
     def _attention_mask(self, name: str, mask_logits: Tensor, source: Tensor) -> Tensor | None:
-        """(V*heads, Q, h*w) bool, True where a query must not look; None if it may look anywhere."""
+        """(V*heads, Q, h*w) bool, True where a query must not look; None: it looks everywhere."""
         if name in self.unmasked:
             return None
         blocked = blocked_cells(mask_logits, source.shape[-2:])

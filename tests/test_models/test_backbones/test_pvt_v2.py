@@ -2,8 +2,7 @@
 import pytest
 import torch
 
-from mmavs.converters.avsegformer import PVT_RULES
-from mmavs.converters.rules import convert
+from mmavs.converters import convert, pvt_rules, revert
 from mmavs.registry import MODELS
 
 TINY = dict(type='PVTv2', variant='b0')
@@ -56,10 +55,11 @@ def test_another_network_is_refused(tmp_path):
 
 def test_converter_agrees_with_timm():
     source = MODELS.build(TINY).state_dict()
-    official = {f'backbone.{official_name(k)}': v for k, v in source.items()}
-    converted = convert(official, PVT_RULES).state_dict
+    official = {official_name(k): v for k, v in source.items()}
+    converted = convert({**official, 'head.weight': torch.zeros(1000, 256)}, pvt_rules()).state_dict
     assert set(converted) == {f'backbone.{name}' for name in source}
     assert all(torch.equal(converted[f'backbone.{k}'], v) for k, v in source.items())
+    assert set(revert(converted, pvt_rules()).state_dict) == set(official)
 
 
 def test_drop_path_rises_linearly():
