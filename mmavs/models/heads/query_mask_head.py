@@ -9,12 +9,17 @@ import torch.nn.functional as F
 from mmdet.models.seg_heads.panoptic_fusion_heads import MaskFormerFusionHead
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmavs.registry import MODELS
 from mmavs.structures import AudioFeatures, ClipLayout, MaskOutputs
 
 AUDIO_SOURCES = ('embed', 'map')
+QUERY_SOURCES = ('mask_feature', 'backbone')
+
+
+def _build(part: dict | None) -> nn.Module | None:
+    return MODELS.build(part) if part else None
 
 
 @MODELS.register_module()
@@ -29,18 +34,28 @@ class QueryMaskHead(BaseModule):
         pixel_decoder (dict): Gives the mask feature and the maps that the decoder reads.
         query_generator (dict): Gives the initial queries.
         decoder (dict): Gives the queries after each block, with their predictions.
+        criterion (dict): Losses of all predictions, whose queries it matches to a frame's masks.
         predictor (dict, optional): Class and mask of each query. Defaults to
             ``QueryMaskPredictor``.
         fusion (dict, optional): Lets mask feature and sound change each other. Defaults to None.
+        map_fusion (dict, optional): Lets the sound into the maps that the decoder reads. Defaults
+            to None.
         audio_mlp (dict, optional): Brings audio tokens to D channels; None leaves them. Defaults to
             None.
         audio_source (str): What the audio tokens are: ``'embed'``, the encoder's vectors, or
             ``'map'``, the cells of its map, time first. Defaults to 'embed'.
+        query_source (str): What the query generator looks at: ``'mask_feature'``, as in the
+            official code, or ``'backbone'``, the backbone's finest map, as in VCT's paper. Defaults
+            to 'mask_feature'.
+        loss_pac (dict, optional): Contrast of the sound and the query generator's prototypes (VCT).
+            Defaults to None.
+        loss_consistency (dict, optional): Objective on the masks of neighbouring frames (COMBO).
+            Defaults to None.
         embed_dims (int): D. Defaults to 256.
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
-        ValueError: If the audio source is not known.
+        ValueError: If a source is not known.
     """
 
     def __init__(
@@ -49,27 +64,39 @@ class QueryMaskHead(BaseModule):
         pixel_decoder: dict,
         query_generator: dict,
         decoder: dict,
+        criterion: dict,
         predictor: dict | None = None,
         fusion: dict | None = None,
+        map_fusion: dict | None = None,
         audio_mlp: dict | None = None,
         audio_source: str = 'embed',
+        query_source: str = 'mask_feature',
+        loss_pac: dict | None = None,
+        loss_consistency: dict | None = None,
         embed_dims: int = 256,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if audio_source not in AUDIO_SOURCES:
             raise ValueError(f'audio_source must be one of {AUDIO_SOURCES}, got {audio_source!r}.')
+        if query_source not in QUERY_SOURCES:
+            raise ValueError(f'query_source must be one of {QUERY_SOURCES}, got {query_source!r}.')
         self.num_classes = num_classes
         self.audio_source = audio_source
+        self.query_source = query_source
         self.pixel_decoder = MODELS.build(pixel_decoder)
-        self.fusion = MODELS.build(fusion) if fusion else None
-        self.audio_mlp = MODELS.build(audio_mlp) if audio_mlp else None
+        self.fusion = _build(fusion)
+        self.map_fusion = _build(map_fusion)
+        self.audio_mlp = _build(audio_mlp)
         self.query_generator = MODELS.build(query_generator)
         self.decoder = MODELS.build(decoder)
         predictor = predictor or dict(
             type='QueryMaskPredictor', num_classes=num_classes, embed_dims=embed_dims
         )
         self.predictor = MODELS.build(predictor)
+        self.criterion = MODELS.build(criterion)
+        self.loss_pac = _build(loss_pac)
+        self.loss_consistency = _build(loss_consistency)
 
     def forward(
         self, feats: Sequence[Tensor], audio: AudioFeatures, layout: ClipLayout | None = None
@@ -85,7 +112,8 @@ class QueryMaskHead(BaseModule):
             MaskOutputs: ``cls_scores`` and ``mask_logits`` of the initial queries and after each
             block; ``aux``: ``mask_feature`` (V, D, H_0, W_0) after the fusion, ``queries``
             (V, Q, D) after the decoder, ``audio_tokens`` (V, L, D) as the decoder reads them,
-            ``query_assignment`` and ``prototypes`` of the query generator, ``layout``.
+            ``query_assignment``, ``prototypes`` and ``visual_queries`` of the query generator,
+            ``layout``.
         """
         mask_feature, maps = self.pixel_decoder(feats)
         tokens, grid = self._audio_tokens(audio)
@@ -93,7 +121,10 @@ class QueryMaskHead(BaseModule):
             mask_feature, tokens = self.fusion(mask_feature, tokens)
         if self.audio_mlp is not None:
             tokens = self.audio_mlp(tokens)
-        initial = self.query_generator(mask_feature, tokens, layout)
+        if self.map_fusion is not None:
+            maps = self.map_fusion(maps, tokens)
+        pixels = mask_feature if self.query_source == 'mask_feature' else feats[0]
+        initial = self.query_generator(pixels, tokens, layout)
         sources = dict(zip(self.pixel_decoder.map_names, maps))
         sources['audio'] = tokens.transpose(1, 2).unflatten(-1, grid)
         predict = partial(self.predictor, mask_feature=mask_feature)
@@ -107,6 +138,7 @@ class QueryMaskHead(BaseModule):
                 audio_tokens=tokens,
                 query_assignment=initial.assignment,
                 prototypes=initial.prototypes,
+                visual_queries=initial.visual_queries,
                 layout=layout,
             ),
         )
@@ -121,6 +153,51 @@ class QueryMaskHead(BaseModule):
                 "does, such as VGGish, or set audio_source='embed'."
             )
         return audio.map.flatten(2).transpose(1, 2), tuple(audio.map.shape[-2:])
+
+    def loss(
+        self,
+        outputs: MaskOutputs,
+        target: Tensor,
+        annotated: Tensor,
+        audio_labels: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Losses of the annotated frames; consistency is of all frames.
+
+        Args:
+            outputs (MaskOutputs): What :meth:`forward` gave, V frames.
+            target (Tensor): (V, H, W) int64 classes, 255 is ignored.
+            annotated (Tensor): (V,) bool, frames that have a mask.
+            audio_labels (Tensor, optional): (V, C) float, which categories sound in each frame's
+                clip, for a ``loss_pac`` that asks for it.
+
+        Returns:
+            dict[str, Tensor]: Scalars, already weighted: those of the criterion, ``loss_pac`` and
+            those of ``loss_consistency``.
+        """
+        losses = self.criterion(outputs.cls_scores, outputs.mask_logits, target, annotated)
+        if self.loss_pac is not None:
+            losses['loss_pac'] = self._pac(outputs, target, annotated, audio_labels)
+        if self.loss_consistency is not None:
+            losses.update(self.loss_consistency(outputs.mask_logits, outputs.aux['layout']))
+        return losses
+
+    def _pac(
+        self,
+        outputs: MaskOutputs,
+        target: Tensor,
+        annotated: Tensor,
+        audio_labels: Tensor | None,
+    ) -> Tensor:
+        """Prototype-audio contrast of the annotated frames."""
+        prototypes = outputs.aux['prototypes']
+        if prototypes is None:
+            raise ValueError(
+                'decode_head.loss_pac needs prototypes, but decode_head.query_generator has none: '
+                'set its num_prototypes, or loss_pac=None.'
+            )
+        labels = None if audio_labels is None else audio_labels[annotated]
+        goal = self.loss_pac.make_targets(target[annotated], len(prototypes), labels)
+        return self.loss_pac(outputs.aux['audio_tokens'][annotated], prototypes, goal)
 
     def semantic_scores(self, outputs: MaskOutputs, size: Sequence[int]) -> Tensor:
         """Score of each class at each pixel: ``sum_q p_q(class) * p_q(pixel)`` (VCT, sheet 7).

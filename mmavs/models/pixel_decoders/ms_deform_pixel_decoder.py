@@ -22,15 +22,15 @@ class PixelEncoder(DeformableEncoder, Mask2FormerTransformerEncoder):
 class MSDeformPixelDecoder(MSDeformAttnPixelDecoder):
     """mmdet's ``MSDeformAttnPixelDecoder`` with the deformable attention of mmavs.
 
-    The coarsest maps run through a deformable encoder; an FPN step carries its finest output to
-    each finer map, and a 1x1 convolution makes the mask feature of the finest (VCT, sheet section
-    5.1; the same in COMBO, CPM and Mask2Former).
+    All maps but the finest run through a deformable encoder; an FPN step carries its output to the
+    finest map, and a 1x1 convolution makes the mask feature (VCT, sheet section 5.1; the same in
+    COMBO, CPM and Mask2Former). There is one FPN step, since mmdet's class mixes up its convolutions
+    where there are more.
 
     Args:
         in_channels (Sequence[int]): Channels of the backbone's maps, finest first.
         strides (Sequence[int]): Of these maps. Defaults to (4, 8, 16, 32).
         embed_dims (int): D. Defaults to 256.
-        num_levels (int): How many of the coarsest maps the encoder reads. Defaults to 3.
         num_layers (int): Of the encoder. Defaults to 6.
         num_heads (int): Defaults to 8.
         num_points (int): Samples a head takes from a level. Defaults to 4.
@@ -41,7 +41,7 @@ class MSDeformPixelDecoder(MSDeformAttnPixelDecoder):
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
-        ValueError: If there are not as many channels as strides, or fewer maps than levels.
+        ValueError: If there are fewer than 2 maps, or not as many strides as maps.
     """
 
     def __init__(
@@ -49,7 +49,6 @@ class MSDeformPixelDecoder(MSDeformAttnPixelDecoder):
         in_channels: Sequence[int],
         strides: Sequence[int] = (4, 8, 16, 32),
         embed_dims: int = 256,
-        num_levels: int = 3,
         num_layers: int = 6,
         num_heads: int = 8,
         num_points: int = 4,
@@ -58,12 +57,12 @@ class MSDeformPixelDecoder(MSDeformAttnPixelDecoder):
         full_precision: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
-        if not 1 <= num_levels <= len(in_channels) == len(strides):
+        if not 2 <= len(in_channels) == len(strides):
             raise ValueError(
-                f'The pixel decoder needs one stride a map and 1 to {len(in_channels)} levels, got '
-                f'in_channels={tuple(in_channels)}, strides={tuple(strides)}, '
-                f'num_levels={num_levels}.'
+                'The pixel decoder needs at least 2 maps and a stride for each, got '
+                f'in_channels={tuple(in_channels)}, strides={tuple(strides)}.'
             )
+        num_levels = len(in_channels) - 1
         attention = dict(
             embed_dims=embed_dims,
             num_heads=num_heads,
