@@ -1,5 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""A small AVSegFormer and batches for it, for tests and demos."""
+"""Small models and batches for them, for tests and demos."""
 
 from copy import deepcopy
 
@@ -73,6 +73,37 @@ def tiny_avsegformer(num_classes: int = 1) -> dict:
     config['decode_head']['num_classes'] = num_classes
     if num_classes > 1:
         config['decode_head']['loss_mask'] = dict(type='SemanticMaskLoss')
+    return config
+
+
+_TINY_TPAVI_HEAD = dict(
+    type='TPAVIHead',
+    in_channels=(8, 16, 32, 64),
+    num_classes=1,
+    embed_dims=32,
+    fusion=dict(type='TPAVI', embed_dims=32, audio_channels=16, group_frames=5),
+    pixel_decoder=dict(type='RefineDecoder', num_levels=4, embed_dims=32),
+    loss_mask=dict(type='BinaryMaskLoss', loss=dict(type='BinaryCrossEntropyLoss')),
+    loss_avm=dict(type='AudioVisualMappingLoss'),
+)
+
+
+def tiny_tpavi(num_classes: int = 1) -> dict:
+    """Config of a TPAVI with every part of the real one and about 0.4 M parameters.
+
+    Args:
+        num_classes (int): K; above 1 with the losses of AVSS. Defaults to 1.
+
+    Returns:
+        dict: For ``MODELS.build``.
+    """
+    config = dict(deepcopy(_TINY_AVSEGFORMER), decode_head=deepcopy(_TINY_TPAVI_HEAD))
+    head = config['decode_head']
+    head['num_classes'] = num_classes
+    if num_classes > 1:
+        head['fusion']['audio_bias'] = False
+        head['loss_mask'] = dict(type='SemanticMaskLoss')
+        head['loss_avm'].update(mask='classes', reduction='mean')
     return config
 
 

@@ -1,0 +1,25 @@
+_base_ = [
+    '../_base_/models/tpavi_r50.py',
+    '../_base_/datasets/avsbench_s4_224x224.py',
+    '../_base_/schedules/schedule_tpavi.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='PVTv2',
+        variant='b5',
+        drop_path_rate=0.1,
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='https://github.com/whai362/PVT/releases/download/v2/pvt_v2_b5.pth',
+        ),
+    ),
+    decode_head=dict(
+        in_channels=(64, 128, 320, 512),
+    ),
+)
+train_dataloader = dict(batch_size=4)
+# The batch of the official test, over which its F is averaged.
+test_evaluator = dict(f_batch_size=4)
