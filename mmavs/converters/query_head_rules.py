@@ -4,7 +4,7 @@
 Source: sheets vct.md, sections 11 and 13, and combo.md, section 8.
 """
 
-from .rules import Rename, Rule
+from .rules import Drop, Rename, Rule
 
 _HEAD = 'sem_seg_head.'
 _OURS = 'decode_head.'
@@ -77,10 +77,19 @@ BILATERAL_FUSION_RULES: list[Rule] = [
 ]
 """list[Rule]: COMBO's fusion of the mask feature and the sound."""
 
+LOSS_RULES: list[Rule] = [
+    Rename(f'{_HEAD}predictor.audio_proj.', f'{_OURS}loss_pac.audio_proj.'),
+    Rename(f'{_HEAD}predictor.proto_proj.', f'{_OURS}loss_pac.proto_proj.'),
+    Rename('criterion.logit_scale', f'{_OURS}loss_pac.logit_scale'),
+    Drop('criterion.empty_weight', 'class weights of the loss, which are in the config'),
+]
+"""list[Rule]: VCT's contrast of sound and prototypes, and what both official criteria hold."""
+
 QUERY_HEAD_RULES: list[Rule] = [
     *PIXEL_DECODER_RULES,
     *DECODER_RULES,
     *AUDIO_MLP_RULES,
     *BILATERAL_FUSION_RULES,
+    *LOSS_RULES,
 ]
 """list[Rule]: All of these."""

@@ -209,9 +209,11 @@ class QueryMaskHead(BaseModule):
         Returns:
             Tensor: (V, K, H, W) float32. Not a distribution over the classes.
         """
-        scores = []
-        for classes, masks in self._predictions(outputs, size):
-            scores.append(torch.einsum('qk,qhw->khw', classes.softmax(-1)[:, :-1], masks.sigmoid()))
+        with torch.autocast(outputs.mask_logits[-1].device.type, enabled=False):
+            scores = [
+                torch.einsum('qk,qhw->khw', classes.softmax(-1)[:, :-1], masks.sigmoid())
+                for classes, masks in self._predictions(outputs, size)
+            ]
         return torch.stack(scores)
 
     def instances(

@@ -24,8 +24,8 @@ class MSDeformPixelDecoder(MSDeformAttnPixelDecoder):
 
     All maps but the finest run through a deformable encoder; an FPN step carries its output to the
     finest map, and a 1x1 convolution makes the mask feature (VCT, sheet section 5.1; the same in
-    COMBO, CPM and Mask2Former). There is one FPN step, since mmdet's class mixes up its convolutions
-    where there are more.
+    COMBO, CPM and Mask2Former). There is one FPN step, because mmdet's class takes the wrong
+    convolutions where there are more.
 
     Args:
         in_channels (Sequence[int]): Channels of the backbone's maps, finest first.
