@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from mmavs.registry import MODELS
 
+from .layer_cfg import layer_cfg
+
 Predict = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Callable: Queries (V, Q, D) to class scores (V, Q, K+1) and mask logits (V, Q, h, w)."""
 
@@ -101,31 +103,14 @@ class MaskedQueryDecoder(BaseModule):
             )
         self.sources = tuple(dict.fromkeys(self.reads))
         self.unmasked = frozenset(unmasked)
+        self.num_heads = num_heads
         self.query_embed = nn.Embedding(num_queries, embed_dims)
         self.level_embed = nn.Embedding(len(self.sources), embed_dims)
         self.positional_encoding = SinePositionalEncoding(embed_dims // 2, normalize=True)
-        attention = dict(
-            embed_dims=embed_dims,
-            num_heads=num_heads,
-            attn_drop=dropout,
-            # mmcv's argument ``dropout`` would write into the default that all its attentions share
-            dropout_layer=dict(type='Dropout', drop_prob=dropout),
-        )
-        feedforward = dict(
-            embed_dims=embed_dims,
-            feedforward_channels=feedforward_channels,
-            ffn_drop=dropout,
-            act_cfg=dict(type='ReLU', inplace=True),
-        )
+        settings = (embed_dims, num_heads, feedforward_channels, dropout)
         self.layers = ModuleList(
-            Mask2FormerTransformerDecoderLayer(
-                self_attn_cfg=dict(attention),
-                cross_attn_cfg=dict(attention),
-                ffn_cfg=dict(feedforward),
-            )
-            for _ in self.reads
+            Mask2FormerTransformerDecoderLayer(**layer_cfg(*settings)) for _ in self.reads
         )
-        self.num_heads = num_heads
 
     def init_weights(self) -> None:
         """Xavier for every matrix of the layers, N(0, 1) for the embeddings (VCT, sheet 5.4)."""

@@ -29,7 +29,7 @@ class BilateralFusion(BaseModule):
     change: here it is what came in, the mask feature plus its level's row.
 
     Args:
-        type_name (str): ``'MHA-B'`` changes both sides, ``'MHA-S'`` the mask feature only,
+        mode (str): ``'MHA-B'`` changes both sides, ``'MHA-S'`` the mask feature only,
             ``'MHA-S-Audio'`` the sound only, ``'MHA-None'`` neither. Defaults to ``'MHA-B'``.
         visual_dims (int): D of the mask feature. Defaults to 256.
         audio_dims (int): C of an audio token. Defaults to 128.
@@ -45,7 +45,7 @@ class BilateralFusion(BaseModule):
 
     def __init__(
         self,
-        type_name: str = 'MHA-B',
+        mode: str = 'MHA-B',
         visual_dims: int = 256,
         audio_dims: int = 128,
         embed_dims: int = 256,
@@ -55,13 +55,13 @@ class BilateralFusion(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if type_name not in SIDES:
-            raise ValueError(f'type_name must be one of {list(SIDES)}, got {type_name!r}.')
+        if mode not in SIDES:
+            raise ValueError(f'mode must be one of {list(SIDES)}, got {mode!r}.')
         if embed_dims % num_heads:
             raise ValueError(
                 f'embed_dims ({embed_dims}) must be a multiple of num_heads ({num_heads}).'
             )
-        self.sides = SIDES[type_name]
+        self.sides = SIDES[mode]
         self.num_heads = num_heads
         self.dropout = dropout
         self.level_embed = nn.Embedding(1, visual_dims)

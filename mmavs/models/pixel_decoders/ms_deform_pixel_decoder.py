@@ -63,23 +63,19 @@ class MSDeformPixelDecoder(MSDeformAttnPixelDecoder):
                 f'in_channels={tuple(in_channels)}, strides={tuple(strides)}.'
             )
         num_levels = len(in_channels) - 1
-        attention = dict(
-            embed_dims=embed_dims,
-            num_heads=num_heads,
-            num_levels=num_levels,
-            num_points=num_points,
-            dropout=0.0,
-            batch_first=True,
-        )
-        feedforward = dict(
-            embed_dims=embed_dims,
-            feedforward_channels=feedforward_channels,
-            num_fcs=2,
-            ffn_drop=0.0,
-            act_cfg=dict(type='ReLU', inplace=True),
-        )
         encoder = ConfigDict(
-            num_layers=num_layers, layer_cfg=dict(self_attn_cfg=attention, ffn_cfg=feedforward)
+            num_layers=num_layers,
+            layer_cfg=dict(
+                self_attn_cfg=dict(
+                    embed_dims=embed_dims,
+                    num_heads=num_heads,
+                    num_levels=num_levels,
+                    num_points=num_points,
+                    dropout=0.0,
+                    batch_first=True,
+                ),
+                ffn_cfg=dict(embed_dims=embed_dims, feedforward_channels=feedforward_channels),
+            ),
         )
         super().__init__(
             in_channels=in_channels,

@@ -11,10 +11,10 @@ from mmavs.models.fusion import BilateralFusion
 from mmavs.models.fusion.bilateral_fusion import SIDES
 
 
-def tiny(type_name='MHA-B', **kwargs):
+def tiny(mode='MHA-B', **kwargs):
     torch.manual_seed(0)
     settings = dict(visual_dims=8, audio_dims=6, embed_dims=12, num_heads=3)
-    fusion = BilateralFusion(type_name, **{**settings, **kwargs})
+    fusion = BilateralFusion(mode, **{**settings, **kwargs})
     fusion.init_weights()
     return fusion.double().eval()
 
@@ -69,8 +69,8 @@ def test_types_change_their_side_only():
     mask_feature, audio = inputs()
     both = tiny('MHA-B', init_scale=1.0)
     whole = both(mask_feature, audio)
-    for type_name, sides in SIDES.items():
-        fusion = tiny(type_name, init_scale=1.0)
+    for mode, sides in SIDES.items():
+        fusion = tiny(mode, init_scale=1.0)
         fusion.load_state_dict(both.state_dict(), strict=False)
         found = fusion(mask_feature, audio)
         leveled = mask_feature + fusion.level_embed.weight[0][:, None, None]
@@ -78,9 +78,9 @@ def test_types_change_their_side_only():
         assert torch.equal(found[1], whole[1] if 'a' in sides else audio)
 
 
-@pytest.mark.parametrize('type_name', SIDES)
-def test_every_parameter_is_used(type_name):
-    fusion = tiny(type_name)
+@pytest.mark.parametrize('mode', SIDES)
+def test_every_parameter_is_used(mode):
+    fusion = tiny(mode)
     sum(x.pow(2).sum() for x in fusion(*inputs())).backward()
     assert all(parameter.grad is not None for parameter in fusion.parameters())
 
