@@ -1,11 +1,27 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .audio_visual_mapping import AudioVisualMappingLoss
+from .batched_matching import (
+    BatchedClassificationCost,
+    BatchedCrossEntropyLossCost,
+    BatchedDiceCost,
+    BatchedHungarianAssigner,
+)
+from .inter_frame_consistency import InterFrameConsistency
+from .mask_matching import MaskMatchingCriterion
 from .mask_objectives import BinaryCrossEntropyLoss, BinaryMaskLoss, MixingLoss, SemanticMaskLoss
+from .prototype_audio_contrast import PrototypeAudioContrast
 
 __all__ = [
     'AudioVisualMappingLoss',
+    'BatchedClassificationCost',
+    'BatchedCrossEntropyLossCost',
+    'BatchedDiceCost',
+    'BatchedHungarianAssigner',
     'BinaryCrossEntropyLoss',
     'BinaryMaskLoss',
+    'InterFrameConsistency',
+    'MaskMatchingCriterion',
     'MixingLoss',
+    'PrototypeAudioContrast',
     'SemanticMaskLoss',
 ]
