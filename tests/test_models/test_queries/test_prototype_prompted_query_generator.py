@@ -66,6 +66,18 @@ def test_parts_and_gradients(name):
         assert parameter.grad.any() or name in CANCELLED
 
 
+@pytest.mark.parametrize('name', SWITCHES)
+def test_trains_under_autocast(name):
+    kwargs, _ = SWITCHES[name]
+    generator = make(**kwargs).train()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        outputs = generator(feature(), sound())
+        outputs.queries.pow(2).sum().backward()
+    if generator.grouping is not None:
+        assert outputs.queries.dtype == outputs.assignment.dtype == torch.float32
+    assert all(parameter.grad.isfinite().all() for parameter in generator.parameters())
+
+
 @torch.no_grad()
 def test_naive_queries_are_the_mixed_pixels():
     generator = make(num_prototypes=None, grouping='none', learned_queries=False)
