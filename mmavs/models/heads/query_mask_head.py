@@ -34,7 +34,8 @@ class QueryMaskHead(BaseModule):
         pixel_decoder (dict): Gives the mask feature and the maps that the decoder reads.
         query_generator (dict): Gives the initial queries.
         decoder (dict): Gives the queries after each block, with their predictions.
-        criterion (dict): Losses of all predictions, whose queries it matches to a frame's masks.
+        criterion (dict): Losses of all predictions, whose queries it matches to a frame's masks:
+            ``MaskMatchingCriterion``, or what has its ``matched_losses``.
         predictor (dict, optional): Class and mask of each query. Defaults to
             ``QueryMaskPredictor``.
         fusion (dict, optional): Lets mask feature and sound change each other. Defaults to None.
@@ -49,6 +50,8 @@ class QueryMaskHead(BaseModule):
             to 'mask_feature'.
         loss_pac (dict, optional): Contrast of the sound and the query generator's prototypes (VCT).
             Defaults to None.
+        loss_visual (dict, optional): Contrast of matched vision-derived queries and the prototypes,
+            an ablation of VCT. Defaults to None.
         loss_consistency (dict, optional): Objective on the masks of neighbouring frames (COMBO).
             Defaults to None.
         embed_dims (int): D. Defaults to 256.
@@ -72,6 +75,7 @@ class QueryMaskHead(BaseModule):
         audio_source: str = 'embed',
         query_source: str = 'mask_feature',
         loss_pac: dict | None = None,
+        loss_visual: dict | None = None,
         loss_consistency: dict | None = None,
         embed_dims: int = 256,
         init_cfg: dict | None = None,
@@ -96,6 +100,7 @@ class QueryMaskHead(BaseModule):
         self.predictor = MODELS.build(predictor)
         self.criterion = MODELS.build(criterion)
         self.loss_pac = _build(loss_pac)
+        self.loss_visual = _build(loss_visual)
         self.loss_consistency = _build(loss_consistency)
 
     def forward(
@@ -171,33 +176,41 @@ class QueryMaskHead(BaseModule):
                 clip, for a ``loss_pac`` that asks for it.
 
         Returns:
-            dict[str, Tensor]: Scalars, already weighted: those of the criterion, ``loss_pac`` and
-            those of ``loss_consistency``.
+            dict[str, Tensor]: Scalars, already weighted: those of the criterion, ``loss_pac``,
+            ``loss_visual`` and those of ``loss_consistency``.
+
+        Raises:
+            ValueError: If a loss needs what the query generator does not give.
         """
-        losses = self.criterion(outputs.cls_scores, outputs.mask_logits, target, annotated)
+        losses, matches = self.criterion.matched_losses(
+            outputs.cls_scores, outputs.mask_logits, target, annotated
+        )
         if self.loss_pac is not None:
-            losses['loss_pac'] = self._pac(outputs, target, annotated, audio_labels)
+            prototypes = self._of_generator(outputs, 'prototypes', 'loss_pac')
+            labels = None if audio_labels is None else audio_labels[annotated]
+            goal = self.loss_pac.make_targets(target[annotated], len(prototypes), labels)
+            tokens = outputs.aux['audio_tokens'][annotated]
+            losses['loss_pac'] = self.loss_pac(tokens, prototypes, goal)
+        if self.loss_visual is not None:
+            prototypes = self._of_generator(outputs, 'prototypes', 'loss_visual')
+            queries = self._of_generator(outputs, 'visual_queries', 'loss_visual')[annotated]
+            losses['loss_visual'] = self.loss_visual(
+                queries, matches.labels[-1], prototypes, self.num_classes
+            )
         if self.loss_consistency is not None:
             losses.update(self.loss_consistency(outputs.mask_logits, outputs.aux['layout']))
         return losses
 
-    def _pac(
-        self,
-        outputs: MaskOutputs,
-        target: Tensor,
-        annotated: Tensor,
-        audio_labels: Tensor | None,
-    ) -> Tensor:
-        """Prototype-audio contrast of the annotated frames."""
-        prototypes = outputs.aux['prototypes']
-        if prototypes is None:
+    @staticmethod
+    def _of_generator(outputs: MaskOutputs, key: str, asker: str) -> Tensor:
+        """What a loss needs of the query generator."""
+        found = outputs.aux[key]
+        if found is None:
             raise ValueError(
-                'decode_head.loss_pac needs prototypes, but decode_head.query_generator has none: '
-                'set its num_prototypes, or loss_pac=None.'
+                f'decode_head.{asker} needs {key}, but decode_head.query_generator gives none: '
+                f'take PrototypePromptedQueryGenerator with num_prototypes, or set {asker}=None.'
             )
-        labels = None if audio_labels is None else audio_labels[annotated]
-        goal = self.loss_pac.make_targets(target[annotated], len(prototypes), labels)
-        return self.loss_pac(outputs.aux['audio_tokens'][annotated], prototypes, goal)
+        return found
 
     def semantic_scores(self, outputs: MaskOutputs, size: Sequence[int]) -> Tensor:
         """Score of each class at each pixel: ``sum_q p_q(class) * p_q(pixel)`` (VCT, sheet 7).

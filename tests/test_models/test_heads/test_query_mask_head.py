@@ -166,6 +166,27 @@ def test_pac_of_categories():
     assert torch.allclose(found, F.binary_cross_entropy_with_logits(logits, categories[:1]))
 
 
+def test_visual_loss_teaches_prototypes_by_matched_queries():
+    """VCT's Table 3: the queries of the annotated frame, with the classes that they stand for."""
+    head = build_head(
+        VCT,
+        loss_pac=None,
+        loss_visual=dict(type='PrototypeVisualContrast', contrast=dict(embed_dims=32)),
+    )
+    seen = []
+    head.loss_visual.register_forward_pre_hook(lambda _, args: seen.append(args))
+    outputs = head(*head_inputs())
+    losses = head.loss(outputs, *targets(annotated=(False, True)))
+    assert 'loss_pac' not in losses
+    ((queries, labels, prototypes, num_classes),) = seen
+    assert torch.equal(queries, outputs.aux['visual_queries'][1:])
+    assert labels.shape == (1, 6) and sorted(labels[0].tolist()) == [0, 1, 2, 3, 3, 3]
+    assert prototypes is outputs.aux['prototypes'] and num_classes == 3
+    head.zero_grad()
+    losses['loss_visual'].backward()
+    assert head.query_generator.prototypes.weight.grad.abs().max() > 0
+
+
 def test_annotated_frames_alone_give_the_same_losses_and_gradients():
     """Frames never mix, so the others of S4's clips need not be computed (sheet 15, row 7)."""
     head, inputs = build_head(VCT), head_inputs()
@@ -204,5 +225,5 @@ def test_wrong_settings():
     with pytest.raises(ValueError, match='gives no map'):
         build_head(VCT)(feats, AudioFeatures(audio.embed), layout)
     head = build_head(VCT, query_generator=dict(VCT['query_generator'], num_prototypes=None))
-    with pytest.raises(ValueError, match='num_prototypes'):
+    with pytest.raises(ValueError, match='loss_pac needs prototypes.*num_prototypes'):
         head.loss(head(feats, audio, layout), *targets())
