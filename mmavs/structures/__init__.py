@@ -1,6 +1,13 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .avs_data_sample import IGNORE_INDEX, AVSDataSample
 from .clip_layout import ClipLayout
-from .outputs import AudioFeatures, MaskOutputs
+from .outputs import AudioFeatures, MaskOutputs, QueryOutputs
 
-__all__ = ['IGNORE_INDEX', 'AVSDataSample', 'AudioFeatures', 'ClipLayout', 'MaskOutputs']
+__all__ = [
+    'IGNORE_INDEX',
+    'AVSDataSample',
+    'AudioFeatures',
+    'ClipLayout',
+    'MaskOutputs',
+    'QueryOutputs',
+]

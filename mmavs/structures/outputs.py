@@ -19,6 +19,23 @@ class AudioFeatures(NamedTuple):
     map: Tensor | None = None
 
 
+class QueryOutputs(NamedTuple):
+    """What a query generator gives, one row a frame (V valid frames).
+
+    Attributes:
+        queries (Tensor): (V, Q, D), what the decoder starts from.
+        assignment (Tensor, optional): (V, Q, h*w), how much each query takes of each pixel of the
+            mask feature, row-major; of hard groups, 1 where the pixel is the query's and else 0.
+        prototypes (Tensor, optional): (P, D), the learned prototypes, the same for all frames.
+        visual_queries (Tensor, optional): (V, Q, D), what of the queries comes from the pixels.
+    """
+
+    queries: Tensor
+    assignment: Tensor | None = None
+    prototypes: Tensor | None = None
+    visual_queries: Tensor | None = None
+
+
 @dataclass
 class MaskOutputs:
     """What a head gives, one row a frame (N = B*T, clip-major).

@@ -7,6 +7,7 @@ from .goldens import (
     fill_array,
     fill_inputs,
     golden_error,
+    golden_state_dict,
     load_golden,
     official_state_dict,
 )
@@ -30,6 +31,7 @@ __all__ = [
     'fill_array',
     'fill_inputs',
     'golden_error',
+    'golden_state_dict',
     'load_golden',
     'official_state_dict',
 ]

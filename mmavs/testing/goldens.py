@@ -6,10 +6,15 @@ Two programs that agree on a parameter's name and shape get the same numbers on 
 numerical comparison needs no weight file. A golden is an ``.npz`` of outputs with a ``.json``
 manifest of the official state-dict names and shapes; large arrays ``K`` are stored as
 ``K__sub = flat[::K__stride]``.
+
+Where plain random weights would make a comparison blind (all queries of a decoder alike, say), the
+manifest lists ``scales``, factors by the parameter's name, and the archive holds arrays
+``override:<parameter>`` that stand in its place.
 """
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +25,9 @@ import torch
 from torch import Tensor
 
 GOLDEN_DIR = Path(__file__).resolve().parents[2] / 'tests' / 'data' / 'goldens'
+
+OVERRIDE = 'override:'
+"""str: What the key of an array that replaces a parameter begins with."""
 
 
 def fill_array(name: str, shape: Sequence[int]) -> np.ndarray:
@@ -69,6 +77,38 @@ def official_state_dict(entries: Sequence[Sequence[Any]]) -> dict[str, Tensor]:
     return state_dict
 
 
+def golden_state_dict(
+    arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """The weights of one golden under official names: filled, scaled, overridden, in this order.
+
+    Args:
+        arrays (Mapping): What :func:`load_golden` gave.
+        manifest (Mapping): Its ``state_dict`` and, if there, its ``scales``: pairs of a regular
+            expression and the factor of every parameter that it is found in.
+
+    Returns:
+        dict[str, Tensor]: Of every entry of ``state_dict``.
+
+    Raises:
+        ValueError: If a parameter that is overridden is not in ``state_dict``, or has another shape
+            there.
+    """
+    state_dict = official_state_dict(manifest['state_dict'])
+    for pattern, factor in manifest.get('scales', ()):
+        for name in filter(re.compile(pattern).search, state_dict):
+            state_dict[name] *= factor
+    for key in (key for key in arrays if key.startswith(OVERRIDE)):
+        name, array = key.removeprefix(OVERRIDE), arrays[key]
+        if name not in state_dict or state_dict[name].shape != array.shape:
+            raise ValueError(
+                f'"{key}" of shape {array.shape} overrides a parameter that the manifest does not '
+                'list with this name and shape.'
+            )
+        state_dict[name] = torch.from_numpy(array)
+    return state_dict
+
+
 def load_golden(
     case: str, directory: str | Path = GOLDEN_DIR
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -80,7 +120,8 @@ def load_golden(
             checkout.
 
     Returns:
-        tuple: Arrays by key, and the manifest.
+        tuple: Arrays by key, and the manifest. An array that the manifest gives a ``flat_stride``
+        above 1 comes as ``K__sub``, ``K__stride`` and ``K__shape``, as all thinned arrays do.
 
     Raises:
         FileNotFoundError: If the golden is not there.
@@ -92,7 +133,13 @@ def load_golden(
         )
     with np.load(path, allow_pickle=False) as archive:
         arrays = {key: archive[key] for key in archive.files}
-    return arrays, load_manifest(case, directory)
+    manifest = load_manifest(case, directory)
+    for key, entry in (manifest.get('arrays') or {}).items():
+        if key in arrays and entry.get('flat_stride', 1) > 1:
+            arrays[f'{key}__sub'] = arrays.pop(key)
+            arrays[f'{key}__stride'] = np.asarray(entry['flat_stride'])
+            arrays[f'{key}__shape'] = np.asarray(entry['shape'])
+    return arrays, manifest
 
 
 def load_manifest(case: str, directory: str | Path = GOLDEN_DIR) -> dict[str, Any]:

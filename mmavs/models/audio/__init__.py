@@ -1,5 +1,6 @@
 # Copyright (c) mmavs developers. All rights reserved.
+from .audio_mlp import AudioMLP
 from .log_mel import LogMelFrontend
 from .vggish import VGGish
 
-__all__ = ['LogMelFrontend', 'VGGish']
+__all__ = ['AudioMLP', 'LogMelFrontend', 'VGGish']

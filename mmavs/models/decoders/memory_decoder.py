@@ -7,6 +7,8 @@ from torch import Tensor
 
 from mmavs.registry import MODELS
 
+from .layer_cfg import layer_cfg
+
 
 @MODELS.register_module()
 class MemoryDecoder(BaseModule):
@@ -34,26 +36,9 @@ class MemoryDecoder(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        attention = dict(
-            embed_dims=embed_dims,
-            num_heads=num_heads,
-            attn_drop=dropout,
-            # mmcv's argument ``dropout`` would write into the default that all its attentions share
-            dropout_layer=dict(type='Dropout', drop_prob=dropout),
-        )
-        feedforward = dict(
-            embed_dims=embed_dims,
-            feedforward_channels=feedforward_channels,
-            ffn_drop=dropout,
-            act_cfg=dict(type='GELU'),
-        )
+        settings = (embed_dims, num_heads, feedforward_channels, dropout, 'GELU')
         self.layers = ModuleList(
-            DetrTransformerDecoderLayer(
-                self_attn_cfg=dict(attention),
-                cross_attn_cfg=dict(attention),
-                ffn_cfg=dict(feedforward),
-            )
-            for _ in range(num_layers)
+            DetrTransformerDecoderLayer(**layer_cfg(*settings)) for _ in range(num_layers)
         )
 
     def forward(self, query: Tensor, memory: Tensor) -> list[Tensor]:

@@ -1,5 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .avsegformer_head import AVSegFormerHead
+from .query_mask_head import QueryMaskHead
+from .query_mask_predictor import QueryMaskPredictor
 from .tpavi_head import TPAVIHead
 
-__all__ = ['AVSegFormerHead', 'TPAVIHead']
+__all__ = ['AVSegFormerHead', 'QueryMaskHead', 'QueryMaskPredictor', 'TPAVIHead']

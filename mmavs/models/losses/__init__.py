@@ -10,6 +10,7 @@ from .inter_frame_consistency import InterFrameConsistency
 from .mask_matching import MaskMatchingCriterion
 from .mask_objectives import BinaryCrossEntropyLoss, BinaryMaskLoss, MixingLoss, SemanticMaskLoss
 from .prototype_audio_contrast import PrototypeAudioContrast
+from .prototype_visual_contrast import PrototypeVisualContrast
 
 __all__ = [
     'AudioVisualMappingLoss',
@@ -23,5 +24,6 @@ __all__ = [
     'MaskMatchingCriterion',
     'MixingLoss',
     'PrototypeAudioContrast',
+    'PrototypeVisualContrast',
     'SemanticMaskLoss',
 ]

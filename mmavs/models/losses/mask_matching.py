@@ -122,10 +122,20 @@ class MaskMatchingCriterion(nn.Module):
             ValueError: If the logits do not have K+1 classes, a label is no class, or the costs
                 are not finite.
         """
+        return self.matched_losses(cls_scores, mask_logits, target, annotated)[0]
+
+    def matched_losses(
+        self,
+        cls_scores: Sequence[Tensor],
+        mask_logits: Sequence[Tensor],
+        target: Tensor,
+        annotated: Tensor | None = None,
+    ) -> tuple[dict[str, Tensor], Matches]:
+        """The losses, and which query stands for which target; see :meth:`forward`."""
         targets = split_labels(target, self.num_classes, annotated)
         matches = self.match(cls_scores, mask_logits, targets)
         publish_assignments(matches.labels[-1], self.num_classes)
-        return self.losses(cls_scores, mask_logits, targets, matches)
+        return self.losses(cls_scores, mask_logits, targets, matches), matches
 
     @torch.no_grad()
     def match(

@@ -1,4 +1,12 @@
 # Copyright (c) mmavs developers. All rights reserved.
+from .audio_derived_query_generator import AudioDerivedQueryGenerator
 from .audio_query_generator import AudioQueryGenerator
+from .learned_query_generator import LearnedQueryGenerator
+from .prototype_prompted_query_generator import PrototypePromptedQueryGenerator
 
-__all__ = ['AudioQueryGenerator']
+__all__ = [
+    'AudioDerivedQueryGenerator',
+    'AudioQueryGenerator',
+    'LearnedQueryGenerator',
+    'PrototypePromptedQueryGenerator',
+]
