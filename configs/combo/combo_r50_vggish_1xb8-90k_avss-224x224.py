@@ -1,0 +1,20 @@
+_base_ = [
+    '../_base_/models/combo_r50.py',
+    '../_base_/datasets/avss_combo_224x224.py',
+    '../_base_/schedules/schedule_query.py',
+    '../_base_/iteration_runtime.py',
+]
+
+model = dict(
+    decode_head=dict(
+        num_classes=71,
+        criterion=dict(num_classes=71),
+    ),
+)
+optim_wrapper = dict(type='AmpOptimWrapper', loss_scale='dynamic')
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=90000, by_epoch=False),
+]
+train_cfg = dict(max_iters=90000, val_interval=5000)
+default_hooks = dict(checkpoint=dict(interval=5000))
+train_dataloader = dict(batch_size=8, sampler=dict(type='InfiniteSampler'))
