@@ -35,6 +35,7 @@ class LoudBrightSegmentor(AVSegmentor):
     def __init__(self, data_preprocessor=None, test_cfg=None, train_cfg=None, width=3):
         BaseSegmentor.__init__(self, data_preprocessor=data_preprocessor)
         self.test_cfg = {'threshold': 0.5, **(test_cfg or {})}
+        self.maskige_backbone = None
         self.audio_encoder = LoudnessEncoder()
         self.layer = nn.Linear(width, 2)
         self.calls = []

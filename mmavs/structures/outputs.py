@@ -2,7 +2,7 @@
 """What the parts of a segmentor hand to each other."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
@@ -45,7 +45,11 @@ class MaskOutputs:
         cls_scores (list[Tensor]): One (N, Q, K+1) a decoder layer, from query heads.
         mask_logits (list[Tensor]): One (N, Q, h, w) a decoder layer, from query heads.
         aux (dict): What losses and pictures need: mask feature, queries, attention, uncertainty.
+            Tensors have a row a frame, but for those whose key is in ``SHARED``.
+        SHARED (tuple[str]): Keys of ``aux`` whose tensors are not of frames.
     """
+
+    SHARED: ClassVar[tuple[str, ...]] = ('prototypes',)
 
     logits: Tensor | None = None
     cls_scores: list[Tensor] = field(default_factory=list)

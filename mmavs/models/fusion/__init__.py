@@ -2,6 +2,7 @@
 from .audio_key_fusion import AudioKeyFusion
 from .bilateral_fusion import BilateralFusion
 from .channel_mixer import ChannelMixer
+from .siamese_gate import SiameseGate
 from .tpavi import TPAVI
 
-__all__ = ['TPAVI', 'AudioKeyFusion', 'BilateralFusion', 'ChannelMixer']
+__all__ = ['TPAVI', 'AudioKeyFusion', 'BilateralFusion', 'ChannelMixer', 'SiameseGate']

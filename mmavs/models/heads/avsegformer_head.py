@@ -115,13 +115,20 @@ class AVSegFormerHead(BaseModule):
         logits = self.predictor(mask_feature + self.map_mlp(query_maps))
         return MaskOutputs(logits, aux=dict(mask_feature=mask_feature, queries=queries))
 
-    def loss(self, outputs: MaskOutputs, target: Tensor, annotated: Tensor) -> dict[str, Tensor]:
+    def loss(
+        self,
+        outputs: MaskOutputs,
+        target: Tensor,
+        annotated: Tensor,
+        audio_labels: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Losses of the annotated frames.
 
         Args:
             outputs (MaskOutputs): What :meth:`forward` gave, N frames.
             target (Tensor): (N, H, W) int64 classes.
             annotated (Tensor): (N,) bool, frames that have a mask.
+            audio_labels (Tensor, optional): Not read.
 
         Returns:
             dict[str, Tensor]: ``loss_mask`` and, if configured, ``loss_mix``: scalars, already

@@ -133,13 +133,20 @@ class TPAVIHead(BaseModule):
             aux=dict(feature_maps=maps, audio_features=sounds, paths=paths),
         )
 
-    def loss(self, outputs: MaskOutputs, target: Tensor, annotated: Tensor) -> dict[str, Tensor]:
+    def loss(
+        self,
+        outputs: MaskOutputs,
+        target: Tensor,
+        annotated: Tensor,
+        audio_labels: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Losses of the annotated frames.
 
         Args:
             outputs (MaskOutputs): What :meth:`forward` gave, V frames.
             target (Tensor): (V, H, W) int64 classes.
             annotated (Tensor): (V,) bool, frames that have a mask.
+            audio_labels (Tensor, optional): Not read.
 
         Returns:
             dict[str, Tensor]: ``loss_mask`` and, if configured, ``loss_avm``: scalars, already

@@ -1,8 +1,6 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """The segmentor of every method that trains in one pass."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from mmengine.structures import PixelData
@@ -12,12 +10,14 @@ from torch import Tensor
 from mmavs.registry import MODELS
 from mmavs.structures import AudioFeatures, AVSDataSample, ClipLayout, MaskOutputs
 
+from .scatter import scatter_rows
+
 OptSamples = list[AVSDataSample] | None
 
 
 @MODELS.register_module()
 class AVSegmentor(BaseSegmentor):
-    """Audio-visual segmentor: backbone, audio encoder, decode head.
+    """Audio-visual segmentor: backbone, audio encoder, decode head; optionally a Maskige branch.
 
     A batch of B clips of T frames is N = B*T rows, clip-major. Frames that only pad a clip are not
     computed, unless training asks for it; their logits are zero (class 0).
@@ -34,6 +34,10 @@ class AVSegmentor(BaseSegmentor):
             so that batch norms see them as in the official code. Defaults to False.
         test_cfg (dict, optional): ``threshold``: a pixel sounds if its score is above it (binary
             tasks). Defaults to 0.5, as AVSBench has it.
+        maskige_backbone (dict, optional): A second backbone, for the Maskige of each frame
+            (``inputs['maskige']``). Defaults to None: no such branch, ``maskige`` is not read.
+        maskige_gate (dict, optional): Joins its maps to those of ``backbone``, e.g.
+            :class:`SiameseGate`. Needed with ``maskige_backbone``, not read without.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
 
@@ -45,6 +49,8 @@ class AVSegmentor(BaseSegmentor):
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
+        maskige_backbone: dict | None = None,
+        maskige_gate: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         if isinstance(data_preprocessor, dict):
@@ -52,15 +58,32 @@ class AVSegmentor(BaseSegmentor):
             data_preprocessor = MODELS.build(data_preprocessor)
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
+        self.maskige_backbone = None
+        if maskige_backbone is not None:
+            if maskige_gate is None:
+                raise ValueError(
+                    'model.maskige_backbone needs model.maskige_gate, which joins its maps to the '
+                    "backbone's, e.g. dict(type='SiameseGate', channels=(256, 512, 1024, 2048))."
+                )
+            self.maskige_backbone = MODELS.build(maskige_backbone)
+            self.maskige_gate = MODELS.build(maskige_gate)
         self.audio_encoder = MODELS.build(audio_encoder)
         self.decode_head = MODELS.build(decode_head)
         self.mixes_frames = getattr(self.decode_head, 'mixes_frames', False)
         self.train_cfg = {'compute_padded_frames': False, **(train_cfg or {})}
         self.test_cfg = {'threshold': 0.5, **(test_cfg or {})}
 
-    def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Maps of the frames (N, 3, H, W), finest first."""
-        return self.backbone(inputs)
+    @property
+    def needs_maskige(self) -> bool:
+        """Whether the inputs must have the Maskige of each frame."""
+        return self.maskige_backbone is not None
+
+    def extract_feat(self, inputs: Tensor, maskige: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Maps of the frames (N, 3, H, W) and, with the branch, their Maskiges, finest first."""
+        feats = self.backbone(inputs)
+        if not self.needs_maskige:
+            return feats
+        return self.maskige_gate(feats, self.maskige_backbone(maskige))
 
     def extract_audio(
         self, audio: Tensor, num_frames: int, data_samples: OptSamples = None
@@ -88,8 +111,21 @@ class AVSegmentor(BaseSegmentor):
         return self.audio_encoder(audio, length, indices)
 
     def encode_decode(self, inputs: dict[str, Tensor], data_samples: OptSamples = None) -> Tensor:
-        """Logits (N, K, H, W) of all frames, zero where a frame only pads its clip."""
-        return self._forward(inputs, data_samples).logits
+        """Logits of all frames, or scores from heads of queries; zero where a frame is padding.
+
+        Args:
+            inputs (dict[str, Tensor]): What the data preprocessor gives.
+            data_samples (list[AVSDataSample], optional): Say which frames are valid.
+
+        Returns:
+            Tensor: (N, K, H, W) at the size of the padded input.
+        """
+        valid = self._valid_rows(inputs['imgs'], data_samples)
+        outputs = self._forward_rows(inputs, data_samples, valid)
+        logits = outputs.logits
+        if logits is None:
+            logits = self.decode_head.semantic_scores(outputs, inputs['imgs'].shape[-2:])
+        return logits if valid.all() else scatter_rows(logits, valid)
 
     def loss(self, inputs: dict[str, Tensor], data_samples: list[AVSDataSample]) -> dict:
         """Losses of the annotated frames.
@@ -113,9 +149,12 @@ class AVSegmentor(BaseSegmentor):
         valid = self._valid_rows(inputs['imgs'], data_samples)
         target = torch.cat([sample.gt_sem_seg.data for sample in data_samples])[valid]
         annotated = torch.cat([sample.frame_annotated for sample in data_samples])[valid]
-        return self.decode_head.loss(
-            self._forward_rows(inputs, data_samples, valid), target, annotated
-        )
+        audio_labels = None
+        if all('gt_audio_labels' in sample for sample in data_samples):
+            clips = torch.stack([sample.gt_audio_labels for sample in data_samples])
+            audio_labels = clips.repeat_interleave(inputs['imgs'].shape[1], 0)[valid]
+        outputs = self._forward_rows(inputs, data_samples, valid)
+        return self.decode_head.loss(outputs, target, annotated, audio_labels)
 
     def predict(
         self, inputs: dict[str, Tensor], data_samples: OptSamples = None
@@ -136,7 +175,7 @@ class AVSegmentor(BaseSegmentor):
         return [self._fill(sample, logits) for sample, logits in zip(data_samples, clips)]
 
     def _fill(self, sample: AVSDataSample, logits: Tensor) -> AVSDataSample:
-        """Write the prediction for the logits (T, K, H, W) of one clip into its sample."""
+        """Write the prediction for the logits or scores (T, K, H, W) of a clip into its sample."""
         height, width = sample.metainfo.get('img_shape', logits.shape[-2:])
         logits = logits[..., :height, :width].float()
         if 'gt_sem_seg' in sample:
@@ -145,8 +184,9 @@ class AVSegmentor(BaseSegmentor):
             size = tuple(sample.metainfo.get('ori_shape', (height, width)))
         if logits.shape[-2:] != size:
             logits = F.interpolate(logits, size, mode='bilinear', align_corners=False)
-        if logits.shape[1] == 1:
-            scores = logits.squeeze(1).sigmoid()
+        if logits.shape[1] <= 2:
+            # VCT and COMBO take the softmax of two scores as if these were logits (vct.md, 8).
+            scores = logits.softmax(1)[:, 1] if logits.shape[1] == 2 else logits[:, 0].sigmoid()
             sample.pred_scores = PixelData(data=scores)
             prediction = (scores > self.test_cfg['threshold']).long()
         else:
@@ -158,7 +198,7 @@ class AVSegmentor(BaseSegmentor):
         """What the head gives for every frame, zeros where a frame only pads its clip."""
         valid = self._valid_rows(inputs['imgs'], data_samples)
         outputs = self._forward_rows(inputs, data_samples, valid)
-        return outputs if valid.all() else _scatter_rows(outputs, valid)
+        return outputs if valid.all() else scatter_rows(outputs, valid)
 
     def _forward_rows(
         self, inputs: dict[str, Tensor], data_samples: OptSamples, valid: Tensor
@@ -169,14 +209,15 @@ class AVSegmentor(BaseSegmentor):
             _check_whole_clips(data_samples)
         audio = self.extract_audio(inputs['audio'], imgs.shape[1], data_samples)
         layout = ClipLayout(imgs.shape[1], valid)
+        streams = self._image_streams(inputs)
         if not layout.is_full and self.training and self.train_cfg['compute_padded_frames']:
-            feats = self.extract_feat(imgs.flatten(0, 1))
+            feats = self.extract_feat(*(stream.flatten(0, 1) for stream in streams))
             if self.mixes_frames:
                 layout = ClipLayout(imgs.shape[1], valid, has_padding=True)
             else:
                 feats = tuple(feat[valid] for feat in feats)
         else:
-            feats = self.extract_feat(layout.to_rows(imgs))
+            feats = self.extract_feat(*map(layout.to_rows, streams))
         if not layout.is_full:
             audio = AudioFeatures(*(x if x is None else x[valid] for x in audio))
         outputs = self.decode_head(feats, audio, layout)
@@ -185,6 +226,27 @@ class AVSegmentor(BaseSegmentor):
                 outputs.logits, imgs.shape[-2:], mode='bilinear', align_corners=False
             )
         return outputs
+
+    def _image_streams(self, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Frames and, with the branch, Maskiges, each (B, T, 3, H, W).
+
+        Raises:
+            ValueError: If the branch has nothing to read.
+        """
+        imgs = inputs['imgs']
+        if not self.needs_maskige:
+            return (imgs,)
+        maskige = inputs.get('maskige')
+        if maskige is None or maskige.shape != imgs.shape:
+            found = f'only {sorted(inputs)}' if maskige is None else f'{tuple(maskige.shape)}'
+            raise ValueError(
+                'The model has model.maskige_backbone, so inputs needs "maskige", the Maskiges of '
+                f'the frames, of their shape {tuple(imgs.shape)}; found {found}. Put '
+                'dict(type="LoadClipMaskiges") behind LoadClipFrames in the pipeline and set '
+                'data_prefix.maskige_path of the data set; or do without Maskiges: '
+                'model.maskige_backbone=None.'
+            )
+        return imgs, maskige
 
     @staticmethod
     def _valid_rows(imgs: Tensor, data_samples: OptSamples) -> Tensor:
@@ -209,18 +271,3 @@ def _check_whole_clips(data_samples: list[AVSDataSample]) -> None:
                 'decode_head mixes the frames of a clip: load whole clips '
                 '(train_dataloader.dataset.frames="all", no RandomClipFrames).'
             )
-
-
-def _scatter_rows(value: Any, valid: Tensor) -> Any:
-    """Put rows that were computed back to their places among all rows; the others are zero."""
-    if isinstance(value, MaskOutputs):
-        return MaskOutputs(**{k: _scatter_rows(v, valid) for k, v in vars(value).items()})
-    if isinstance(value, dict):
-        return {key: _scatter_rows(item, valid) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_scatter_rows(item, valid) for item in value]
-    if isinstance(value, Tensor):
-        rows = value.new_zeros(len(valid), *value.shape[1:])
-        rows[valid] = value
-        return rows
-    return value
