@@ -29,28 +29,32 @@ class LoudnessEncoder(nn.Module):
 class LoudBrightSegmentor(AVSegmentor):
     """Bright pixels sound wherever it is loud: a mask is right only with the right frame and sound.
 
-    The score is the brightness in [0, 1] of the pixel if loud, else 0.
+    The score is the brightness in [0, 1] of the pixel, or with ``maskige`` of that of its Maskige,
+    if loud, else 0.
     """
 
-    def __init__(self, data_preprocessor=None, test_cfg=None, train_cfg=None, width=3):
+    def __init__(
+        self, data_preprocessor=None, test_cfg=None, train_cfg=None, width=3, maskige=False
+    ):
         BaseSegmentor.__init__(self, data_preprocessor=data_preprocessor)
         self.test_cfg = {'threshold': 0.5, **(test_cfg or {})}
-        self.maskige_backbone = None
+        self.maskige_backbone = nn.Identity() if maskige else None
         self.audio_encoder = LoudnessEncoder()
         self.layer = nn.Linear(width, 2)
         self.calls = []
 
     def encode_decode(self, inputs, data_samples=None):
-        imgs, audio = inputs['imgs'], inputs['audio']
+        imgs, audio = self._image_streams(inputs)[-1], inputs['audio']
         self.calls.append((tuple(imgs.shape), tuple(audio.shape)))
         loud = self.audio_encoder(audio, imgs.shape[1]) > -4.0
         brightness = imgs.flatten(0, 1).mean(1, keepdim=True).clamp(1e-4, 1 - 1e-4)
         return torch.where(loud[:, None, None, None], torch.logit(brightness), -20.0)
 
 
-def toy_config(size=32, width=3, **test_cfg):
+def toy_config(size=32, width=3, maskige=False, **test_cfg):
     pipeline = [
         dict(type='LoadClipFrames'),
+        *[dict(type='LoadClipMaskiges')] * maskige,
         dict(type='LoadClipMasks'),
         dict(type='LoadClipAudio'),
         dict(
@@ -65,6 +69,7 @@ def toy_config(size=32, width=3, **test_cfg):
             model=dict(
                 type='LoudBrightSegmentor',
                 width=width,
+                maskige=maskige,
                 test_cfg=test_cfg,
                 data_preprocessor=dict(
                     type='AVSDataPreprocessor', mean=[0] * 3, std=[255] * 3, size_divisor=1

@@ -21,7 +21,7 @@ from .clip_stream import Clip, MediaReader, estimate_samples, iter_clips, open_m
 from .embedded_config import config_in_checkpoint
 from .folder_run import output_folders, segment_to_folder
 from .hearing import audio_frontend, windows_to_log_mel
-from .inference import clip_results, inference_pipeline, init_model
+from .inference import clip_results, inference_pipeline, init_model, needs_maskige
 from .model_zoo import zoo_model
 from .options import check_options
 from .records import apply_threshold, clip_metainfo, drop_padding, frame_records
@@ -110,7 +110,7 @@ class AVSInferencer(BaseInferencer):
             ``results``, ``masks`` and ``overlay``. ``visualization``: pictures.
 
         Raises:
-            FileNotFoundError: If an input does not exist.
+            FileNotFoundError: If an input does not exist, or a Maskige that the model reads.
             ValueError: If an argument is wrong; MediaError if an input is.
         """
         options = self._dispatch_kwargs(**kwargs)
@@ -118,7 +118,7 @@ class AVSInferencer(BaseInferencer):
         paths = self._inputs_to_list(inputs)
         outputs: dict[str, list] = dict(predictions=[], visualization=[])
         for path, folder in zip(paths, output_folders(paths, out_dir)):
-            media = open_media(path, audio, frame_fps)
+            media = open_media(path, audio, frame_fps, needs_maskige(self.model))
             if folder is None:
                 preds, pictures = self._to_memory(media, batch_size, return_datasamples, options)
                 outputs['visualization'].extend(pictures)
@@ -265,7 +265,8 @@ class AVSInferencer(BaseInferencer):
         return dict(source=media.info.path, frames=results), pictures
 
     def _pack(self, source: str, clip: Clip) -> dict:
-        results = clip_results(clip.images, windows_to_log_mel(self.model, clip.windows))
+        log_mel = windows_to_log_mel(self.model, clip.windows)
+        results = clip_results(clip.images, log_mel, clip.maskiges)
         results['clip_id'] = f'{Path(source).stem}_{clip.times[0]:.2f}s'
         packed = self.pipeline(results)
         packed['data_samples'].set_metainfo(clip_metainfo(source, clip))
@@ -280,7 +281,7 @@ class AVSInferencer(BaseInferencer):
         return init_model(cfg, weights, device, self.cfg_options)
 
     def _init_pipeline(self, cfg: Config | ConfigDict) -> Any:
-        return inference_pipeline(self.model.cfg, load_frames=False)
+        return inference_pipeline(self.model.cfg)
 
     def _init_collate(self, cfg: Config | ConfigDict) -> Callable:
         """Lists, whatever the config's data loaders do: the data preprocessor stacks them."""

@@ -66,6 +66,7 @@ class Clip:
         times (list[float]): When the frames are shown, in seconds.
         heard_from (list[float]): Where their windows begin, in seconds.
         windows (ndarray): (T, C, S) float32 sound.
+        maskiges (list[ndarray], optional): Of the frames, likewise. Defaults to None.
     """
 
     index: int
@@ -73,10 +74,14 @@ class Clip:
     times: list[float]
     heard_from: list[float]
     windows: np.ndarray
+    maskiges: list[np.ndarray] | None = None
 
 
 def open_media(
-    path: str | Path, audio: str | Path | None = None, frame_fps: float = 1
+    path: str | Path,
+    audio: str | Path | None = None,
+    frame_fps: float = 1,
+    maskige: bool = False,
 ) -> MediaReader:
     """A video file, or a folder of frames with a WAV.
 
@@ -84,13 +89,24 @@ def open_media(
         path (str | Path): File or folder.
         audio (str | Path, optional): WAV of a folder. Defaults to the only one inside it.
         frame_fps (float): Frames a second in a folder. Defaults to 1.
+        maskige (bool): Whether the model reads Maskiges, which only a folder can have. Defaults to
+            False.
 
     Raises:
-        FileNotFoundError: If the path does not exist.
-        MediaError: If ``audio`` is given for a video file, or the media cannot be used.
+        FileNotFoundError: If the path does not exist, or the Maskige of a frame.
+        MediaError: If ``audio`` is given for a video file, Maskiges are wanted of one, or the media
+            cannot be used.
     """
     if Path(path).is_dir():
-        return FrameFolder(path, audio, frame_fps)
+        return FrameFolder(path, audio, frame_fps, maskige)
+    if maskige and Path(path).is_file():
+        raise MediaError(
+            f'{path} is a video, and the model reads a Maskige of each frame '
+            '(model.maskige_backbone), which a video does not have. Give a folder of frames with '
+            'the sound as a WAV and the Maskiges beside the frames, a_1_mask_color.png beside '
+            'a_1.png (docs/en/datasets/maskige.md says how to make them); or a model without '
+            'Maskiges.'
+        )
     if audio is not None:
         raise MediaError(
             f'{path} is no folder; a separate sound ({audio}) goes with a folder of frames only, a '
@@ -216,6 +232,7 @@ def iter_clips(
             times=[frame.time for frame in chosen],
             heard_from=[begin for begin, _ in heard],
             windows=np.stack([samples for _, samples in heard]),
+            maskiges=None if chosen[0].maskige is None else [frame.maskige for frame in chosen],
         )
 
 

@@ -17,6 +17,7 @@ from mmavs.datasets.transforms.audio import fit_clip
 from mmavs.registry import DATASETS, MODELS, TRANSFORMS
 from mmavs.structures import AVSDataSample
 from mmavs.utils.checkpoint import load_checkpoint_file
+from mmavs.utils.maskige_names import maskige_file
 from mmavs.utils.weights import load_weights
 
 from .hearing import prepare_audio
@@ -72,6 +73,7 @@ def inference_model(
     frames: np.ndarray | Sequence[np.ndarray] | Sequence[str | Path],
     audio: str | Path | np.ndarray | Tensor,
     sample_rate: int | None = None,
+    maskiges: np.ndarray | Sequence[np.ndarray] | Sequence[str | Path] | None = None,
 ) -> AVSDataSample:
     """Segment one clip, by the test pipeline of the model's config.
 
@@ -84,15 +86,21 @@ def inference_model(
             examples (T, C, 96, 64). A waveform too short for the frames is treated as
             ``on_short`` of ``LoadClipAudio`` in the config's test pipeline says.
         sample_rate (int, optional): Of a waveform, in Hz. Defaults to that of the model's encoder.
+        maskiges (ndarray | Sequence, optional): Maskiges of the frames, of their kind, for a model
+            with a Maskige branch. Defaults to None: for image paths, the files beside them
+            (``a_1_mask_color.png`` beside ``a_1.png``).
 
     Returns:
         AVSDataSample: ``pred_sem_seg`` and, for binary tasks, ``pred_scores``, at the size of the
         frames given.
 
     Raises:
-        ValueError: If frames or sound have the wrong shape or type, or the sound is too short.
+        FileNotFoundError: If a file does not exist.
+        ValueError: If frames, Maskiges or sound have the wrong shape or type, the sound is too
+            short, or there are Maskiges and no branch or the other way round.
     """
-    results = clip_results(frames, prepare_audio(model, audio, sample_rate))
+    maskiges = _maskiges_for(model, frames, maskiges)
+    results = clip_results(frames, prepare_audio(model, audio, sample_rate), maskiges)
     if isinstance(audio, (str, Path)):
         results['audio_path'] = str(audio)
     if results['audio'].ndim == 2:
@@ -108,29 +116,59 @@ def inference_model(
                 loaders[0].get('on_short', 'error'),
                 results['audio_path'] or 'The sound',
             )
-    load_frames = 'imgs' not in results
-    packed = inference_pipeline(model.cfg, load_frames)(results)
+    kept = []
+    if 'imgs' not in results:
+        kept += ['LoadClipFrames'] + ['LoadClipMaskiges'] * needs_maskige(model)
+    packed = inference_pipeline(model.cfg, kept)(results)
     with torch.no_grad():
         return model.test_step(pseudo_collate([packed]))[0]
 
 
+def needs_maskige(model: nn.Module) -> bool:
+    """Whether a segmentor reads the Maskige of each frame."""
+    return getattr(model, 'needs_maskige', False)
+
+
+def _maskiges_for(
+    model: nn.Module, frames: Sequence[Any], maskiges: Sequence[Any] | None
+) -> Sequence[Any] | None:
+    """The Maskiges that a model reads with these frames."""
+    if not needs_maskige(model):
+        if maskiges is not None:
+            raise ValueError('maskiges were given, but the model has no Maskige branch.')
+        return None
+    if maskiges is None and len(frames) and isinstance(frames[0], (str, Path)):
+        return [maskige_file(frame) for frame in frames]
+    if maskiges is None:
+        raise ValueError(
+            'The model has a Maskige branch (model.maskige_backbone), so it needs maskiges, one a '
+            'frame; none were given. docs/en/datasets/maskige.md says how to make them.'
+        )
+    return maskiges
+
+
 def clip_results(
-    frames: np.ndarray | Sequence[np.ndarray] | Sequence[str | Path], audio: np.ndarray
+    frames: np.ndarray | Sequence[np.ndarray] | Sequence[str | Path],
+    audio: np.ndarray,
+    maskiges: np.ndarray | Sequence[np.ndarray] | Sequence[str | Path] | None = None,
 ) -> dict[str, Any]:
     """What the transforms behind the loading ones expect of a clip.
 
     Args:
         frames (ndarray | Sequence): As in :func:`inference_model`.
         audio (ndarray): (C, S) waveform or (T, C, 96, 64) log-mel.
+        maskiges (ndarray | Sequence, optional): Likewise. Defaults to None: there are none.
 
     Raises:
-        ValueError: If the frames are no RGB images of one size.
+        ValueError: If the pictures are no RGB images of one size.
     """
     count = len(frames)
     if not count:
         raise ValueError('A clip needs at least one frame, got none.')
     if audio.ndim == 4 and len(audio) != count:
         raise ValueError(f'{count} frames need as many log-mel examples, got {len(audio)}.')
+    if maskiges is not None and len(maskiges) != count:
+        raise ValueError(f'{count} frames need as many Maskiges, got {len(maskiges)}.')
     results: dict[str, Any] = dict(
         clip_id='clip',
         img_paths=[],
@@ -142,28 +180,33 @@ def clip_results(
     )
     if isinstance(frames[0], (str, Path)):
         results['img_paths'] = [str(frame) for frame in frames]
+        if maskiges is not None:
+            results['maskige_paths'] = [str(maskige) for maskige in maskiges]
         return results
     images = [np.asarray(frame) for frame in frames]
-    for image in images:
+    if maskiges is not None:
+        results['maskiges'] = [np.asarray(maskige) for maskige in maskiges]
+    for image in images + results.get('maskiges', []):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(
-                f'Frames are (H, W, 3) uint8 RGB, got {image.dtype} of shape {image.shape}.'
+                'Frames and Maskiges are (H, W, 3) uint8 RGB, got '
+                f'{image.dtype} of shape {image.shape}.'
             )
         if image.shape != images[0].shape:
             raise ValueError(
-                f'Frames of a clip have one size, got {images[0].shape} and {image.shape}.'
+                'Frames and Maskiges of a clip have one size, got '
+                f'{images[0].shape} and {image.shape}.'
             )
     results.update(imgs=images, ori_shape=images[0].shape[:2], img_shape=images[0].shape[:2])
     return results
 
 
-def inference_pipeline(config: Config, load_frames: bool) -> Compose:
-    """The config's test pipeline without what loads sound and masks.
+def inference_pipeline(config: Config, loaders: Sequence[str] = ()) -> Compose:
+    """The config's test pipeline without what loads things that are given.
 
     Args:
         config (Config): With ``test_dataloader``.
-        load_frames (bool): Whether frames are to be loaded from ``img_paths``; otherwise
-            ``imgs`` is given.
+        loaders (Sequence[str]): Transforms that load and are kept. Defaults to none of them.
 
     Raises:
         ValueError: If the config has no test pipeline.
@@ -171,7 +214,7 @@ def inference_pipeline(config: Config, load_frames: bool) -> Compose:
     kept = []
     for transform in pipeline_of_test(config):
         name = transform_name(transform)
-        if not name.startswith('Load') or (load_frames and name == 'LoadClipFrames'):
+        if not name.startswith('Load') or name in loaders:
             # by our registry, whatever scope another Runner of the process has left
             kept.append(TRANSFORMS.build(transform) if isinstance(transform, dict) else transform)
     return Compose(kept)

@@ -15,9 +15,9 @@ import torch
 from mmengine.dataset import BaseDataset
 
 from mmavs.registry import TRANSFORMS
+from mmavs.utils.maskige_names import maskige_file
 
 from .audio_conditions import AudioCondition
-from .maskige import maskige_file
 
 BINARY_METAINFO = dict(classes=('background', 'sounding'), palette=[[0, 0, 0], [230, 60, 60]])
 """dict: Classes and RGB colours of the benchmarks without categories."""

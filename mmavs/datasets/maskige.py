@@ -14,8 +14,6 @@ from PIL import Image
 
 from mmavs.utils.file_conversion import whole_file
 
-MASKIGE_SUFFIX = '_mask_color.png'
-"""str: What follows the stem of the frame in the name of its Maskige."""
 MAX_RANK = 255
 
 
@@ -71,9 +69,3 @@ def save_maskige(path: str | Path, index: np.ndarray) -> None:
     picture.putpalette(maskige_palette())  # makes the mode P
     with whole_file(path) as part:
         picture.save(part, format='PNG')
-
-
-def maskige_file(frame: str | Path) -> Path:
-    """Name of a frame's Maskige: ``clip/a_1.png`` to ``clip/a_1_mask_color.png``."""
-    frame = Path(frame)
-    return frame.with_name(frame.stem + MASKIGE_SUFFIX)

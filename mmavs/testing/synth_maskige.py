@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmavs.datasets.maskige import index_map, maskige_file, save_maskige
+from mmavs.datasets.maskige import index_map, save_maskige
+from mmavs.utils.maskige_names import maskige_file
 
 __all__ = ['ExtraFiles', 'resized', 'write_maskige']
 

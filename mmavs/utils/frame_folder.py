@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .audio_stream import check_channels, finite_blocks, resample_blocks, set_channels
 from .errors import MediaError
+from .maskige_names import MASKIGE_SUFFIX, maskige_file
 from .timing import FRAME_POSITION
 from .video_reader import MediaInfo, TimedFrame
 
@@ -23,29 +24,42 @@ class FrameFolder:
     """Read frames that were taken from a video at a steady rate, with the sound in a WAV.
 
     Frame k (in natural order of the names: 2 before 10) is shown from k / fps on and was taken
-    near the end of its interval, at (k + 0.9375) / fps, as the benchmarks do.
+    near the end of its interval, at (k + 0.9375) / fps, as the benchmarks do. Maskiges lie beside
+    their frames, ``a_1_mask_color.png`` beside ``a_1.png``, and are no frames.
 
     Args:
         path (str | Path): The folder.
         audio (str | Path, optional): The WAV. Defaults to the only one in the folder.
         fps (float): Frames a second. Defaults to 1, as in the benchmarks.
+        maskige (bool): Whether to read the Maskiges too. Defaults to False.
 
     Raises:
-        FileNotFoundError: If the folder or the WAV does not exist.
-        MediaError: If there are no frames, no or several WAVs, frames of different sizes, or a
+        FileNotFoundError: If the folder or the WAV does not exist, or a Maskige that is wanted.
+        MediaError: If there are no frames, no or several WAVs, pictures of different sizes, or a
             file that cannot be read.
     """
 
-    def __init__(self, path: str | Path, audio: str | Path | None = None, fps: float = 1) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        audio: str | Path | None = None,
+        fps: float = 1,
+        maskige: bool = False,
+    ) -> None:
         self.path = Path(path)
         if not self.path.is_dir():
             raise FileNotFoundError(f'{path}: no such folder of frames.')
         if fps <= 0:
             raise ValueError(f'fps must be positive, got {fps}.')
         self.frame_paths = sorted(
-            (file for file in self.path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES),
+            (
+                file
+                for file in self.path.iterdir()
+                if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.endswith(MASKIGE_SUFFIX)
+            ),
             key=_natural,
         )
+        self.with_maskige = maskige
         if not self.frame_paths:
             raise MediaError(f'{path}: there are no frames in it ({", ".join(IMAGE_SUFFIXES)}).')
         self.audio_path = Path(audio) if audio is not None else self._find_wav()
@@ -67,18 +81,15 @@ class FrameFolder:
         """Iterate the frames.
 
         Yields:
-            TimedFrame: The frame and when it is shown.
+            TimedFrame: The frame, its Maskige if wanted, and when it is shown.
 
         Raises:
-            MediaError: If a frame cannot be decoded.
+            MediaError: If a picture cannot be decoded.
         """
         for index, path in enumerate(self.frame_paths):
-            try:
-                with Image.open(path) as image:
-                    pixels = np.array(image.convert('RGB'))
-            except (OSError, SyntaxError) as error:  # Pillow's errors for broken PNG data
-                raise MediaError(f'{path}: the frame cannot be read ({error}).') from error
-            yield TimedFrame(index / float(self._fps), 1 / float(self._fps), pixels)
+            maskige = _read_rgb(maskige_file(path)) if self.with_maskige else None
+            shown = index / float(self._fps), 1 / float(self._fps)
+            yield TimedFrame(*shown, _read_rgb(path), maskige)
 
     def iter_audio(
         self, sample_rate: int | None = None, channels: int | None = None
@@ -122,21 +133,43 @@ class FrameFolder:
         )
 
     def _common_size(self) -> tuple[int, int]:
-        """Width and height of all frames, from their headers alone."""
-        first = None
-        for path in self.frame_paths:
-            try:
-                with Image.open(path) as image:
-                    size = image.size
-            except (OSError, UnidentifiedImageError) as error:
-                raise MediaError(f'{path}: the frame cannot be read ({error}).') from error
-            first = first or size
+        """Width and height of all pictures that are read, from their headers alone."""
+        first = _picture_size(self.frame_paths[0])
+        paths = list(self.frame_paths)
+        if self.with_maskige:
+            paths += map(maskige_file, self.frame_paths)
+        for path in paths:
+            if not path.is_file():
+                raise FileNotFoundError(
+                    f'{path}: no such Maskige. The model reads the Maskige of each frame, which '
+                    'lies beside it: make them with tools/dataset_converters/sam_masks2maskige.py '
+                    '(docs/en/datasets/maskige.md).'
+                )
+            size = _picture_size(path)
             if size != first:
                 raise MediaError(
                     f'{path}: is {size[0]}x{size[1]}, {self.frame_paths[0].name} is '
-                    f'{first[0]}x{first[1]}; the frames of a folder must have one size.'
+                    f'{first[0]}x{first[1]}; the pictures of a folder must have one size.'
                 )
         return first
+
+
+def _picture_size(path: Path) -> tuple[int, int]:
+    """Width and height."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, UnidentifiedImageError) as error:
+        raise MediaError(f'{path}: the picture cannot be read ({error}).') from error
+
+
+def _read_rgb(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8."""
+    try:
+        with Image.open(path) as image:
+            return np.array(image.convert('RGB'))
+    except (OSError, SyntaxError) as error:  # Pillow's errors for broken PNG data
+        raise MediaError(f'{path}: the picture cannot be read ({error}).') from error
 
 
 def _natural(path: Path) -> list[int | str]:

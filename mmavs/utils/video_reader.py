@@ -25,11 +25,13 @@ class TimedFrame(NamedTuple):
         time (float): Seconds since the first picture.
         duration (float): Seconds it is shown.
         image (ndarray): (H, W, 3) uint8 RGB.
+        maskige (ndarray, optional): Its Maskige, likewise. Defaults to None.
     """
 
     time: float
     duration: float
     image: np.ndarray
+    maskige: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

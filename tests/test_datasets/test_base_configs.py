@@ -7,7 +7,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from mmavs.datasets.maskige import maskige_file, save_maskige
+from mmavs.datasets.maskige import save_maskige
+from mmavs.utils.maskige_names import maskige_file
 
 SETS = {'s4': 'AVSBenchS4Dataset', 'ms3': 'AVSBenchMS3Dataset'}
 

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmavs.datasets.maskige import index_map, maskige_file, maskige_palette, save_maskige
+from mmavs.datasets.maskige import index_map, maskige_palette, save_maskige
+from mmavs.utils.maskige_names import maskige_file
 
 
 def paint_slowly(masks):

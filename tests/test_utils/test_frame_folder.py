@@ -30,6 +30,26 @@ def test_frames_in_natural_order(folder):
     assert FrameFolder(folder, fps=25).info.duration == pytest.approx(11 / 25)
 
 
+def test_maskiges_lie_beside_the_frames(folder):
+    for k in range(1, 12):
+        picture = Image.fromarray(np.full((20, 30), k, np.uint8))
+        picture.putpalette([value for grey in range(256) for value in (grey, 0, 255 - grey)])
+        picture.save(folder / f'x_{k}_mask_color.png')
+    plain = list(FrameFolder(folder).iter_frames())
+    assert len(plain) == 11 and plain[0].maskige is None
+    frames = list(FrameFolder(folder, maskige=True).iter_frames())
+    assert [int(f.image.mean()) for f in frames] == [10 * k for k in range(1, 12)]
+    assert [f.maskige[3, 5].tolist() for f in frames] == [[k, 0, 255 - k] for k in range(1, 12)]
+
+    Image.fromarray(np.zeros((20, 31), np.uint8)).save(folder / 'x_4_mask_color.png')
+    with pytest.raises(MediaError, match='x_4_mask_color.png: is 31x20, x_1.png is 30x20'):
+        FrameFolder(folder, maskige=True)
+    (folder / 'x_3_mask_color.png').unlink()
+    with pytest.raises(FileNotFoundError, match='x_3_mask_color.png.*sam_masks2maskige.py'):
+        FrameFolder(folder, maskige=True)
+    assert len(FrameFolder(folder).frame_paths) == 11
+
+
 def test_sound(folder):
     reader = FrameFolder(folder)
     sound = np.concatenate(list(reader.iter_audio(16000, 1)), 1)
@@ -86,10 +106,10 @@ def test_unreadable_frame(folder):
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:400])  # the header is whole, the pixels are not
     reader = FrameFolder(folder)
-    with pytest.raises(MediaError, match=r'x_4\.png: the frame cannot be read'):
+    with pytest.raises(MediaError, match=r'x_4\.png: the picture cannot be read'):
         list(reader.iter_frames())
     path.write_bytes(b'no picture')
-    with pytest.raises(MediaError, match=r'x_4\.png: the frame cannot be read'):
+    with pytest.raises(MediaError, match=r'x_4\.png: the picture cannot be read'):
         FrameFolder(folder)
 
 

@@ -21,8 +21,9 @@ from pathlib import Path
 import mmcv
 import numpy as np
 
-from mmavs.datasets.maskige import index_map, maskige_file, save_maskige
+from mmavs.datasets.maskige import index_map, save_maskige
 from mmavs.utils.file_conversion import FileJob, add_conversion_arguments, convert_files
+from mmavs.utils.maskige_names import maskige_file
 
 SUFFIX = '_mask.npy'
 
