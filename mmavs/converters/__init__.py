@@ -3,7 +3,7 @@
 
 from .avsegformer import AVSEGFORMER
 from .converter import Converter
-from .encoders import pvt_rules, resnet_rules, vggish_rules
+from .encoders import detectron2_resnet_rules, pvt_rules, resnet_rules, swin_rules, vggish_rules
 from .files import unwrap_state_dict
 from .rules import Conversion, Drop, Extra, Rename, Reshape, convert, revert
 from .tpavi import TPAVI
@@ -20,9 +20,11 @@ __all__ = [
     'Rename',
     'Reshape',
     'convert',
+    'detectron2_resnet_rules',
     'pvt_rules',
     'resnet_rules',
     'revert',
+    'swin_rules',
     'unwrap_state_dict',
     'vggish_rules',
 ]

@@ -5,7 +5,9 @@
 empty for a file of the encoder alone.
 """
 
-from .rules import Drop, Rename, Rule
+from torch import Tensor
+
+from .rules import Drop, Extra, Rename, Reshape, Rule
 
 _CLASSIFIER = 'classifier of ImageNet'
 
@@ -73,4 +75,84 @@ def vggish_rules(official: str = '', ours: str = 'audio_encoder.') -> list[Rule]
         Rename(f'{official}features.', f'{ours}features.'),
         Rename(f'{official}embeddings.', f'{ours}embeddings.'),
         Drop(f'{official}pproc.', 'PCA of the sound, switched off in every official config'),
+    ]
+
+
+def detectron2_resnet_rules(official: str = '', ours: str = 'backbone.') -> list[Rule]:
+    """A ResNet by detectron2's names, to torchvision's, which mmseg's ``ResNet`` has.
+
+    The batch norms are frozen and do not count batches; torch loads them without the counters.
+
+    Args:
+        official (str): Defaults to '', as in detectron2's ImageNet files.
+        ours (str): Defaults to ``'backbone.'``.
+
+    Returns:
+        list[Rule]: For :func:`mmavs.converters.convert`.
+    """
+    block, our_block = f'{official}res{{i+2}}.{{j}}.', f'{ours}layer{{i+1}}.{{j}}.'
+    norms = [
+        (f'{official}stem.conv1.norm.', f'{ours}bn1.'),
+        (f'{block}conv{{n}}.norm.', f'{our_block}bn{{n}}.'),
+        (f'{block}shortcut.norm.', f'{our_block}downsample.1.'),
+    ]
+    return [
+        *(
+            Extra(f'{norm}num_batches_tracked', 'frozen batch norms do not count')
+            for _, norm in norms
+        ),
+        *(Rename(*names) for names in norms),
+        Rename(f'{official}stem.conv1.', f'{ours}conv1.'),
+        Rename(f'{block}conv{{n}}.', f'{our_block}conv{{n}}.'),
+        Rename(f'{block}shortcut.', f'{our_block}downsample.0.'),
+        Drop(f'{official}stem.fc.', _CLASSIFIER),
+    ]
+
+
+def _to_unfolded(merged: Tensor) -> Tensor:
+    neighbours = merged.unflatten(-1, (4, -1))[..., _NEIGHBOURS, :]
+    return neighbours.transpose(-1, -2).flatten(-2)
+
+
+def _from_unfolded(unfolded: Tensor) -> Tensor:
+    neighbours = unfolded.unflatten(-1, (-1, 4)).transpose(-1, -2)
+    return neighbours[..., _NEIGHBOURS, :].flatten(-2)
+
+
+_NEIGHBOURS = [0, 2, 1, 3]  # its own inverse
+
+PATCH_MERGING = Reshape(_to_unfolded, _from_unfolded)
+"""Reshape: The last axis of what merges 2x2 tokens of C channels into one. Officially the four
+neighbours (row, column) 00, 10, 01, 11 come one after another, each C wide; in mmseg, which calls
+torch's ``Unfold``, each channel comes with its neighbours 00, 01, 10, 11 (sheet vct.md, section
+12)."""
+
+
+def swin_rules(official: str = '', ours: str = 'backbone.') -> list[Rule]:
+    """A Swin by its authors' names, for classification or detection, to those of mmseg.
+
+    Args:
+        official (str): Defaults to '', as in an ImageNet file.
+        ours (str): Defaults to ``'backbone.'``.
+
+    Returns:
+        list[Rule]: For :func:`mmavs.converters.convert`.
+    """
+    stage, our_stage = f'{official}layers.{{i}}.', f'{ours}stages.{{i}}.'
+    block, our_block = f'{stage}blocks.{{j}}.', f'{our_stage}blocks.{{j}}.'
+    merging, our_merging = f'{stage}downsample.', f'{our_stage}downsample.'
+    return [
+        Rename(f'{official}patch_embed.proj.', f'{ours}patch_embed.projection.'),
+        Rename(f'{official}patch_embed.norm.', f'{ours}patch_embed.norm.'),
+        Rename(f'{block}attn.', f'{our_block}attn.w_msa.'),
+        Rename(f'{block}mlp.fc1.', f'{our_block}ffn.layers.0.0.'),
+        Rename(f'{block}mlp.fc2.', f'{our_block}ffn.layers.1.'),
+        Rename(f'{block}norm{{n}}.', f'{our_block}norm{{n}}.'),
+        Rename(f'{merging}reduction.weight', f'{our_merging}reduction.weight', PATCH_MERGING),
+        Rename(f'{merging}norm.weight', f'{our_merging}norm.weight', PATCH_MERGING),
+        Rename(f'{merging}norm.bias', f'{our_merging}norm.bias', PATCH_MERGING),
+        Rename(f'{official}norm{{i}}.', f'{ours}norm{{i}}.'),
+        Drop(f'{block}attn_mask', 'follows from the size of the picture'),
+        Drop(f'{official}norm.', _CLASSIFIER),
+        Drop(f'{official}head.', _CLASSIFIER),
     ]

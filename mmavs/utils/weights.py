@@ -49,6 +49,8 @@ def load_weights(model: nn.Module, checkpoint: Any, path: str, config_name: str)
 def mismatch(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
     """How the tensors of a file differ from those of a model, by name and shape.
 
+    Counters of batch norms may be missing, as in files of detectron2: torch loads without them.
+
     Args:
         given (Mapping[str, Tensor]): Of the file.
         wanted (Mapping[str, Tensor]): Of the model.
@@ -56,7 +58,9 @@ def mismatch(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
     Returns:
         str: Empty if they fit.
     """
-    missing = [key for key in wanted if key not in given]
+    missing = [
+        key for key in wanted if key not in given and not key.endswith('.num_batches_tracked')
+    ]
     unexpected = [key for key in given if key not in wanted]
     shapes = [
         f'{key} {tuple(given[key].shape)} in the file, {tuple(wanted[key].shape)} in the model'

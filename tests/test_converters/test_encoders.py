@@ -3,10 +3,18 @@
 
 import torch
 import torchvision
-from official_names import vggish_checkpoint
+from official_names import numbered_state_dict, vggish_checkpoint
 
-from mmavs.converters import convert, resnet_rules, revert, vggish_rules
+from mmavs.converters import (
+    convert,
+    detectron2_resnet_rules,
+    resnet_rules,
+    revert,
+    vggish_rules,
+)
 from mmavs.registry import MODELS
+from mmavs.testing.goldens import load_manifest
+from mmavs.utils.weights import mismatch
 
 
 def built(config):
@@ -25,6 +33,22 @@ def test_imagenet_resnet():
     assert set(there.dropped) == {'fc.weight', 'fc.bias'}
     back = revert(there.state_dict, resnet_rules())
     assert set(back.state_dict) == set(official) - set(there.dropped)
+
+
+def test_resnet_by_the_names_of_detectron2():
+    """Frozen norms do not count batches: their counters are not there, and nobody misses them."""
+    entries = load_manifest('r50_backbone_224')['state_dict']
+    official = numbered_state_dict(entries)
+    rules = detectron2_resnet_rules('backbone.')
+    there = convert(official, rules)
+    ours = built(dict(type='mmseg.ResNet', depth=50))
+    ours = {f'backbone.{name}': tensor for name, tensor in ours.items()}
+    counters = {name for name in ours if name.endswith('num_batches_tracked')}
+    assert len(counters) == 53 and set(there.state_dict) == set(ours) - counters
+    assert mismatch(there.state_dict, ours) == ''
+    back = revert({**ours, **there.state_dict}, rules)
+    assert set(back.dropped) == counters
+    assert all(torch.equal(back.state_dict[name], official[name]) for name in official)
 
 
 def test_audioset_vggish():

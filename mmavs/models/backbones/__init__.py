@@ -1,4 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .pvt_v2 import PVTv2
+from .swin import SwinTransformer
 
-__all__ = ['PVTv2']
+__all__ = ['PVTv2', 'SwinTransformer']
