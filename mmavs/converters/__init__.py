@@ -5,10 +5,11 @@ from .avsegformer import AVSEGFORMER
 from .converter import Converter
 from .encoders import detectron2_resnet_rules, pvt_rules, resnet_rules, swin_rules, vggish_rules
 from .files import unwrap_state_dict
+from .query_methods import COMBO, VCT
 from .rules import Conversion, Drop, Extra, Rename, Reshape, convert, revert
 from .tpavi import TPAVI
 
-CONVERTERS = {'avsegformer': AVSEGFORMER, 'tpavi': TPAVI}
+CONVERTERS = {'avsegformer': AVSEGFORMER, 'combo': COMBO, 'tpavi': TPAVI, 'vct': VCT}
 """dict[str, Converter]: By the method's name. Add a method by its own file and a line here."""
 
 __all__ = [

@@ -1,8 +1,9 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """The names of one official method, to ours and back."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -19,11 +20,16 @@ class Converter:
         backbones (Mapping[str, Sequence[Rule]]): Rules of each image backbone, by its name.
         rules (Sequence[Rule]): Rules of all other parts.
         classifier (str): Our name of a tensor whose first dimension is the number of classes K.
+        no_object (bool): Whether that dimension has one more, for queries of no object.
+        versions (Mapping[str, int]): Versions of official modules, by their prefix. The official
+            code takes a module without version for an old one and renames its tensors.
     """
 
     backbones: Mapping[str, Sequence[Rule]]
     rules: Sequence[Rule]
     classifier: str = 'decode_head.predictor.4.weight'
+    no_object: bool = False
+    versions: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, state_dict: Mapping[str, Tensor]) -> Conversion:
         """Official tensors to ours.
@@ -51,7 +57,19 @@ class Converter:
         Raises:
             ValueError: If a tensor is not known.
         """
-        return revert(state_dict, [*self._of_backbone(state_dict, 'ours'), *self.rules])
+        conversion = revert(state_dict, [*self._of_backbone(state_dict, 'ours'), *self.rules])
+        if self.versions:
+            # Where torch keeps them, too; an OrderedDict takes the attribute into its file.
+            official = OrderedDict(conversion.state_dict)
+            official._metadata = {
+                prefix: dict(version=version) for prefix, version in self.versions.items()
+            }
+            conversion.state_dict = official
+        return conversion
+
+    def num_classes(self, state_dict: Mapping[str, Tensor]) -> int:
+        """K of a state dict of ours, which has ``classifier``."""
+        return len(state_dict[self.classifier]) - self.no_object
 
     def backbone_of(self, state_dict: Mapping[str, Tensor]) -> str | None:
         """Name of the backbone in a state dict of ours; None if there is none of them."""

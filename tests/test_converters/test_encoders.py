@@ -14,16 +14,17 @@ from mmavs.converters import (
 )
 from mmavs.registry import MODELS
 from mmavs.testing.goldens import load_manifest
+from mmavs.utils.meta_tensors import meta_tensors
 from mmavs.utils.weights import mismatch
 
 
 def built(config):
-    with torch.device('meta'):
+    with meta_tensors():
         return MODELS.build(config).state_dict()
 
 
 def test_imagenet_resnet():
-    with torch.device('meta'):
+    with meta_tensors():
         official = torchvision.models.resnet50().state_dict()
     there = convert(official, resnet_rules())
     ours = built(dict(type='mmseg.ResNet', depth=50))

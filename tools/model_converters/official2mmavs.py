@@ -10,6 +10,7 @@ Example:
 """
 
 import argparse
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -34,6 +35,7 @@ from mmavs.converters import (
 from mmavs.registry import MODELS
 from mmavs.utils.checkpoint import UnsafeCheckpointError, load_checkpoint_file
 from mmavs.utils.cli import fail
+from mmavs.utils.meta_tensors import meta_tensors
 from mmavs.utils.weights import mismatch
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -46,13 +48,39 @@ MODEL_CONFIGS = {
         resnet='tpavi/tpavi_r50_vggish_1xb4-15e_s4-224x224.py',
         pvt='tpavi/tpavi_pvt-v2-b5_vggish_1xb4-15e_s4-224x224.py',
     ),
+    'combo': dict(
+        resnet='combo/combo_r50_vggish_1xb8-90k_s4-224x224.py',
+        pvt='combo/combo_pvt-v2-b5_vggish_1xb8-90k_s4-224x224.py',
+    ),
+    'vct': dict(
+        resnet='vct/vct_r50_vggish_1xb16-45k_avss-224x224.py',
+        pvt='vct/vct_pvt-v2-b5_vggish_1xb8-45k_avss-224x224.py',
+        swin='vct/vct_swin-b_vggish_1xb8-45k_avss-384x384.py',
+    ),
 }
 """dict[str, dict[str, str]]: A config of each method and backbone, of any size."""
 
-CLASS_SETTINGS = {
-    'tpavi': lambda num_classes: {'decode_head.fusion.audio_bias': num_classes == 1},
+
+def vct_settings(num_classes: int, state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Image size and prototypes, which the tasks of VCT have otherwise: MS3 has none."""
+    queries = 'decode_head.query_generator.'
+    prototypes = state_dict.get(f'{queries}prototypes.weight')
+    mixer = state_dict.get(f'{queries}query_mixer.layers.0.weight')
+    settings: dict[str, Any] = {
+        f'{queries}num_prototypes': None if prototypes is None else len(prototypes)
+    }
+    if prototypes is None:
+        settings['decode_head.loss_pac'] = None
+    if mixer is not None:
+        settings[f'{queries}image_size'] = 4 * math.isqrt(mixer.shape[1])  # one weight a cell
+    return settings
+
+
+FILE_SETTINGS = {
+    'tpavi': lambda num_classes, _: {'decode_head.fusion.audio_bias': num_classes == 1},
+    'vct': vct_settings,
 }
-"""dict[str, Callable]: What the number of classes decides beside ``decode_head.num_classes``."""
+"""dict[str, Callable]: Settings of a model that its file decides, from K and the tensors."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -92,24 +120,28 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def model_tensors(method: str, backbone: str, num_classes: int) -> dict[str, Tensor]:
+def model_tensors(
+    method: str, backbone: str, num_classes: int, state_dict: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
     """Names and shapes of the tensors of our model.
 
     Args:
         method (str): Key of ``MODEL_CONFIGS``.
         backbone (str): Likewise.
         num_classes (int): K.
+        state_dict (Mapping[str, Tensor]): What the file holds, by our names.
 
     Returns:
         dict[str, Tensor]: On the meta device: no memory, no weights.
     """
     config = Config.fromfile(CONFIGS / MODEL_CONFIGS[method][backbone])
     model = Config(dict(model=without_pretrained(config.model)))
-    settings = CLASS_SETTINGS.get(method, lambda _: {})(num_classes)
-    settings['decode_head.num_classes'] = num_classes
+    settings: dict[str, Any] = {'decode_head.num_classes': num_classes}
+    if method in FILE_SETTINGS:
+        settings.update(FILE_SETTINGS[method](num_classes, state_dict))
     model.merge_from_dict({f'model.{key}': value for key, value in settings.items()})
     init_default_scope('mmavs')
-    with torch.device('meta'):
+    with meta_tensors():
         return MODELS.build(model.model).state_dict()
 
 
@@ -138,8 +170,8 @@ def check_complete(
             f'names in mmavs it lacks the backbone ({" or ".join(converter.backbones)}) or '
             f'{converter.classifier}.'
         )
-    num_classes = len(state_dict[converter.classifier])
-    wanted = model_tensors(method, backbone, num_classes)
+    num_classes = converter.num_classes(state_dict)
+    wanted = model_tensors(method, backbone, num_classes, state_dict)
     if without_extras:
         state_dict, wanted = (_without_extras(converter, part) for part in (state_dict, wanted))
     model = f'{method} with {backbone} and K = {num_classes}'
