@@ -1,8 +1,8 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """Official state dicts of the checkpoints of VCT and COMBO, by name and shape.
 
-That of COMBO with ResNet-50 on MS3 is listed whole by a golden. The others are put together from the
-lists of their parts, as the sheets vct.md (section 11) and combo.md (section 8) say.
+That of COMBO with ResNet-50 on MS3 is listed whole by a golden. The others are put together from
+the lists of their parts, as the sheets vct.md (section 11) and combo.md (section 8) say.
 """
 
 from official_names import numbered_state_dict

@@ -1,5 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""Segmentors of the size of the official VCT and COMBO, without what only training needs."""
+"""Segmentors of the size of the official VCT and COMBO."""
 
 BACKBONES = {
     'resnet': (
@@ -28,7 +28,11 @@ BACKBONES = {
 
 def segmentor(backbone, vggish, head):
     encoder, channels = BACKBONES[backbone]
-    pixel_decoder = dict(type='MSDeformPixelDecoder', in_channels=channels)
+    head.update(
+        type='QueryMaskHead',
+        pixel_decoder=dict(type='MSDeformPixelDecoder', in_channels=channels),
+        criterion=dict(type='MaskMatchingCriterion', num_classes=head['num_classes']),
+    )
     return dict(
         type='AVSegmentor',
         data_preprocessor=dict(type='AVSDataPreprocessor'),
@@ -36,7 +40,7 @@ def segmentor(backbone, vggish, head):
         maskige_backbone=dict(encoder),
         maskige_gate=dict(type='SiameseGate', channels=channels),
         audio_encoder=dict(type='VGGish', **vggish),
-        decode_head=dict(type='QueryMaskHead', pixel_decoder=pixel_decoder, **head),
+        decode_head=head,
     )
 
 
@@ -70,5 +74,6 @@ def vct_model(backbone='swin', num_classes=71, num_prototypes=71, image_size=384
             num_iterations=2,
             final_reads=('audio',),
         ),
+        loss_pac=dict(type='PrototypeAudioContrast') if num_prototypes else None,
     )
     return segmentor(backbone, dict(with_fc=False), head)

@@ -45,7 +45,7 @@ def golden():
     clip = {key: [value] for key, value in golden_inputs(CASE).items()}
     data = model.data_preprocessor(dict(inputs=clip, data_samples=[sample]))
     with torch.no_grad():
-        model(**data, mode='predict')
+        sample = model(**data, mode='predict')[0]
         scores = head.semantic_scores(seen['outputs'], (224, 224))
     return arrays, seen, scores, sample
 
@@ -67,7 +67,7 @@ def test_predictions(golden):
     arrays, outputs = golden[0], golden[1]['outputs']
     first = (outputs.cls_scores[0], outputs.mask_logits[0])
     for name, value in zip(('aux0_logits', 'aux0_masks'), first):
-        assert golden_error(arrays, name, value) < 1e-3, name
+        assert golden_error(arrays, name, value) < 1e-4, name
     for name, index in (('aux4', 4), ('aux8', 8), ('pred', 9)):
         assert golden_error(arrays, f'{name}_logits', outputs.cls_scores[index]) < 1e-3
         assert share_within(arrays, f'{name}_masks', outputs.mask_logits[index], 1e-3) > 0.99

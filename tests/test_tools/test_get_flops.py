@@ -52,6 +52,21 @@ def test_size_is_padded_as_the_model_pads(run):
     assert numbers['inputs']['imgs'] == [1, 1, 3, 64, 64]
 
 
+def test_maskige_branch_counts(run):
+    """A twin of the backbone costs the same again."""
+    branch = [
+        'model.maskige_backbone.type=mmseg.ResNet',
+        'model.maskige_backbone.depth=18',
+        'model.maskige_backbone.base_channels=16',
+        'model.maskige_gate.type=SiameseGate',
+        'model.maskige_gate.channels=16,32,64,128',
+    ]
+    numbers, _ = run('--frames', 2, '--cfg-options', *branch)
+    assert numbers['inputs']['maskige'] == numbers['inputs']['imgs']
+    parts = numbers['parts']
+    assert parts['maskige_backbone']['flops'] == parts['backbone']['flops'] > 0
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [

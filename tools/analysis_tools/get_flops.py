@@ -19,7 +19,7 @@ from prettytable import PrettyTable
 from torch import Tensor, nn
 
 from mmavs.apis import init_model
-from mmavs.apis.inference import pipeline_of_test
+from mmavs.apis.inference import needs_maskige, pipeline_of_test
 from mmavs.utils.cli import fail
 from mmavs.utils.complexity import Complexity, count_flops
 
@@ -85,7 +85,8 @@ def clip_inputs(
         audio (str): ``'waveform'`` or ``'logmel'``.
 
     Returns:
-        dict[str, Tensor]: ``imgs`` (1, T, 3, H, W), and ``audio`` (1, C, S) or (1, T, C, 96, 64).
+        dict[str, Tensor]: ``imgs`` (1, T, 3, H, W), ``audio`` (1, C, S) or (1, T, C, 96, 64), and,
+        where the model reads it, ``maskige`` (1, T, 3, H, W).
     """
     encoder = model.audio_encoder
     channels = encoder.in_channels
@@ -94,7 +95,10 @@ def clip_inputs(
     else:
         sound = torch.randn(frames, channels, 96, 64)
     imgs = torch.randint(0, 256, (frames, 3, *size), dtype=torch.uint8)
-    return model.data_preprocessor(dict(inputs=dict(imgs=[imgs], audio=[sound])))['inputs']
+    inputs = dict(imgs=[imgs], audio=[sound])
+    if needs_maskige(model):
+        inputs['maskige'] = [torch.randint_like(imgs, 256)]
+    return model.data_preprocessor(dict(inputs=inputs))['inputs']
 
 
 def table(complexity: Complexity, frames: int) -> str:
