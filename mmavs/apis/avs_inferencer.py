@@ -265,8 +265,8 @@ class AVSInferencer(BaseInferencer):
         return dict(source=media.info.path, frames=results), pictures
 
     def _pack(self, source: str, clip: Clip) -> dict:
-        log_mel = windows_to_log_mel(self.model, clip.windows)
-        results = clip_results(clip.images, log_mel, clip.maskiges)
+        sound = windows_to_log_mel(self.model, clip.windows)
+        results = clip_results(clip.images, sound, clip.maskiges)
         results['clip_id'] = f'{Path(source).stem}_{clip.times[0]:.2f}s'
         packed = self.pipeline(results)
         packed['data_samples'].set_metainfo(clip_metainfo(source, clip))

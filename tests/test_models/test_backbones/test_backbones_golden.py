@@ -3,6 +3,7 @@
 
 import pytest
 import torch
+from query_configs import BACKBONES
 
 from mmavs.converters import convert, detectron2_resnet_rules, pvt_rules, swin_rules
 from mmavs.registry import MODELS
@@ -10,28 +11,9 @@ from mmavs.testing.goldens import fill_inputs, golden_error, golden_state_dict, 
 
 TOLERANCE = 1e-4
 CASES = {
-    'swinb_backbone_384': (
-        dict(
-            type='SwinTransformer',
-            embed_dims=128,
-            depths=(2, 2, 18, 2),
-            num_heads=(4, 8, 16, 32),
-            window_size=12,
-            drop_path_rate=0.3,
-        ),
-        swin_rules,
-    ),
-    'pvtv2b5_backbone_224': (dict(type='PVTv2', variant='b5'), pvt_rules),
-    'r50_backbone_224': (
-        dict(
-            type='mmseg.ResNet',
-            depth=50,
-            style='pytorch',
-            norm_cfg=dict(type='BN', requires_grad=False),
-            norm_eval=True,
-        ),
-        detectron2_resnet_rules,
-    ),
+    'swinb_backbone_384': ('swin', swin_rules),
+    'pvtv2b5_backbone_224': ('pvt', pvt_rules),
+    'r50_backbone_224': ('resnet', detectron2_resnet_rules),
 }
 
 
@@ -49,7 +31,8 @@ def position_index(window):
 @pytest.mark.parametrize('case', CASES)
 @torch.no_grad()
 def test_backbone_equals_official(case):
-    config, rules = CASES[case]
+    backbone, rules = CASES[case]
+    config, _ = BACKBONES[backbone]
     arrays, manifest = load_golden(case)
     official = golden_state_dict(arrays, manifest)
     for name in official:
@@ -71,7 +54,7 @@ def test_backbone_equals_official(case):
 
 def test_frozen_resnet_stays_frozen():
     """detectron2's FrozenBN: no gradient, no statistics, in training too."""
-    model = MODELS.build(CASES['r50_backbone_224'][0])
+    model = MODELS.build(BACKBONES['resnet'][0])
     model.train()  # mmseg's returns None
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert len(norms) == 53
