@@ -97,8 +97,7 @@ class AVSInferencer(BaseInferencer):
                 inputs. Defaults to None: predictions hold the masks.
             resume (bool): Whether to go on with an interrupted run in ``out_dir``.
             overlay (bool): Whether to write the overlay video to ``out_dir``. Defaults to True.
-            audio (str | Path, optional): WAV of a folder of frames. Defaults to None: the only one
-                in it.
+            audio (str | Path, optional): WAV of a folder. Defaults to None: the only one in it.
             frame_fps (float): Frames a second in a folder. Defaults to 1, as in the benchmarks.
             **kwargs (Any): Of :meth:`preprocess` (``fps``, ``clip_frames``), :meth:`visualize`
                 (``return_vis``, ``show``, ``wait_time``, ``opacity``) and :meth:`postprocess`
