@@ -14,15 +14,15 @@ BACKBONES = {
     'pvt': ('pvtv2b5_backbone_224', (64, 128, 320, 512)),
     'swin': ('swinb_backbone_384', (128, 256, 512, 1024)),
 }
-CHECKPOINTS = [
-    ('combo', 'resnet', 'ms3'),
-    ('combo', 'pvt', 'avss'),
-    ('vct', 'resnet', 's4'),
-    ('vct', 'pvt', 'ms3'),
-    ('vct', 'swin', 's4'),
-    ('vct', 'swin', 'ms3'),
-    ('vct', 'swin', 'avss'),
-]
+CONFIGS = {
+    ('combo', 'resnet', 'ms3'): 'combo/combo_r50_vggish_1xb8-20k_ms3-224x224.py',
+    ('combo', 'pvt', 'avss'): 'combo/combo_pvt-v2-b5_vggish_1xb8-90k_avss-224x224.py',
+    ('vct', 'resnet', 's4'): 'vct/vct_r50_vggish_1xb16-45k_s4-384x384.py',
+    ('vct', 'pvt', 'ms3'): 'vct/vct_pvt-v2-b5_vggish_1xb8-40k_ms3-384x384.py',
+    ('vct', 'swin', 's4'): 'vct/vct_swin-b_vggish_1xb8-45k_s4-384x384.py',
+    ('vct', 'swin', 'ms3'): 'vct/vct_swin-b_vggish_1xb8-40k_ms3-384x384.py',
+    ('vct', 'swin', 'avss'): 'vct/vct_swin-b_vggish_1xb8-45k_avss-384x384.py',
+}
 PROTOTYPES = dict(s4=23, ms3=None, avss=71)
 NOT_IN_MS3 = ('visual_query_block.pre_attn.', '.audio_proj.', '.proto_proj.')
 

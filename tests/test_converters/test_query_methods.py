@@ -5,30 +5,14 @@ import math
 
 import pytest
 import torch
-from official_query_names import (
-    CHECKPOINTS,
-    PROTOTYPES,
-    official_query_checkpoint,
-    official_query_entries,
-)
-from query_configs import combo_model, vct_model
+from mmengine.config import Config
+from official_query_names import CONFIGS, official_query_checkpoint, official_query_entries
 
 from mmavs.converters import CONVERTERS
 from mmavs.registry import MODELS
 from mmavs.testing.goldens import load_manifest
 from mmavs.utils.meta_tensors import meta_tensors
 from mmavs.utils.weights import mismatch
-
-
-def our_tensors(method, backbone, task):
-    """Names and shapes of our model."""
-    classes = 71 if task == 'avss' else 2
-    if method == 'combo':
-        config = combo_model(backbone, classes)
-    else:
-        config = vct_model(backbone, classes, PROTOTYPES[task])
-    with meta_tensors():
-        return MODELS.build(config).state_dict()
 
 
 def test_composed_list_is_the_official_one():
@@ -44,13 +28,16 @@ def test_composed_list_has_the_numbers_of_the_sheet():
     assert (round(sum(sizes.values()) / 1e6), round(vggish / 1e6)) == (291, 72)
 
 
-@pytest.mark.parametrize('checkpoint', CHECKPOINTS, ids='_'.join)
-def test_there_and_back(checkpoint):
+@pytest.mark.parametrize('checkpoint', CONFIGS, ids='_'.join)
+def test_there_and_back(checkpoint, root):
     method, backbone, task = checkpoint
     converter = CONVERTERS[method]
     official = official_query_checkpoint(*checkpoint)
     there = converter(official)
-    assert mismatch(there.state_dict, our_tensors(*checkpoint)) == ''
+    config = Config.fromfile(root / 'configs' / CONFIGS[checkpoint])
+    with meta_tensors():
+        ours = MODELS.build(config.model).state_dict()
+    assert mismatch(there.state_dict, ours) == ''
     assert converter.backbone_of(there.state_dict) == backbone
     assert converter.num_classes(there.state_dict) == (71 if task == 'avss' else 2)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from query_configs import combo_model
+from mmengine.config import Config
 
 from mmavs.converters import CONVERTERS
 from mmavs.registry import MODELS
@@ -13,6 +13,7 @@ from mmavs.structures import AVSDataSample
 from mmavs.testing.goldens import fill_inputs, golden_error, golden_state_dict, load_golden
 
 CASE = 'combo_r50_ms3'
+CONFIG = 'configs/combo/combo_r50_vggish_1xb8-20k_ms3-224x224.py'
 
 
 def golden_inputs(case):
@@ -30,10 +31,10 @@ def golden_inputs(case):
 
 
 @pytest.fixture(scope='module')
-def golden():
+def golden(root):
     """Arrays of the golden; what the head reads and gives, scores and sample of our model."""
     arrays, manifest = load_golden(CASE)
-    model = MODELS.build(combo_model())
+    model = MODELS.build(Config.fromfile(root / CONFIG).model)
     official = golden_state_dict(arrays, manifest)
     model.load_state_dict(CONVERTERS['combo'](official).state_dict, strict=True)
     model.eval()

@@ -6,9 +6,7 @@ import os
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from official_query_names import official_query_checkpoint
-from query_configs import combo_model, vct_model
 
 from mmavs.utils.checkpoint import load_checkpoint_file
 
@@ -32,19 +30,11 @@ def detectron2_checkpoint(weights):
 
 
 @pytest.fixture
-def convert(tools, tmp_path, monkeypatch):
-    """The tool, with configs of the test: it needs one of each network."""
-    tool = tools.load(TOOL)
-    configs = dict(
-        combo=dict(resnet=combo_model('resnet'), pvt=combo_model('pvt')),
-        vct={name: vct_model(name) for name in ('resnet', 'pvt', 'swin')},
-    )
-    for method, models in configs.items():
-        for backbone, model in models.items():
-            Config(dict(model=model)).dump(tmp_path / f'{method}_{backbone}.py')
-        paths = {backbone: tmp_path / f'{method}_{backbone}.py' for backbone in models}
-        monkeypatch.setitem(tool.MODEL_CONFIGS, method, paths)
-    return lambda *arguments: tool.main(list(map(str, arguments)))
+def convert(tools):
+    def run(*arguments):
+        tools.load(TOOL).main(list(map(str, arguments)))
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -79,7 +69,20 @@ def test_there_and_back(checkpoint, size, model, convert, tmp_path, capsys):
     assert back._metadata == {'sem_seg_head': {'version': 2}}
 
 
-def test_training_of_the_twin_cannot_be_missing(convert, tmp_path):
+def test_window_of_a_swin_is_that_of_the_file(convert, tmp_path, capsys):
+    """At 224 the window is 7, so that the tables have 13 * 13 rows."""
+    official = official_query_checkpoint('vct', 'swin', 'ms3', 224)
+    for name, tensor in official.items():
+        if name.endswith('relative_position_bias_table'):
+            official[name] = tensor[:169]
+        elif name.endswith('relative_position_index'):
+            official[name] = tensor[:49, :49]
+    torch.save(official, tmp_path / 'a.pth')
+    convert('--method', 'vct', tmp_path / 'a.pth', tmp_path / 'b.pth')
+    assert 'vct with swin and K = 2\n' in capsys.readouterr().out
+
+
+def test_the_twin_cannot_be_missing(convert, tmp_path):
     official = official_query_checkpoint('combo', 'resnet', 's4')
     torch.save(
         {'model': {n: t for n, t in official.items() if not n.startswith('pre_sam_backbone.')}},

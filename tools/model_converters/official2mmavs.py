@@ -61,8 +61,11 @@ MODEL_CONFIGS = {
 """dict[str, dict[str, str]]: A config of each method and backbone, of any size."""
 
 
+_SWIN_TABLE = 'stages.0.blocks.0.attn.w_msa.relative_position_bias_table'
+
+
 def vct_settings(num_classes: int, state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Image size and prototypes, which the tasks of VCT have otherwise: MS3 has none."""
+    """Sizes of picture and window, and prototypes, which MS3 has not."""
     queries = 'decode_head.query_generator.'
     prototypes = state_dict.get(f'{queries}prototypes.weight')
     mixer = state_dict.get(f'{queries}query_mixer.layers.0.weight')
@@ -73,6 +76,10 @@ def vct_settings(num_classes: int, state_dict: Mapping[str, Tensor]) -> dict[str
         settings['decode_head.loss_pac'] = None
     if mixer is not None:
         settings[f'{queries}image_size'] = 4 * math.isqrt(mixer.shape[1])  # one weight a cell
+    for backbone in ('backbone', 'maskige_backbone'):
+        table = state_dict.get(f'{backbone}.{_SWIN_TABLE}')
+        if table is not None:  # (2w - 1)^2 rows
+            settings[f'{backbone}.window_size'] = (math.isqrt(len(table)) + 1) // 2
     return settings
 
 

@@ -3,7 +3,7 @@
 
 import pytest
 import torch
-from query_configs import BACKBONES
+from mmengine.config import Config
 
 from mmavs.converters import convert, detectron2_resnet_rules, pvt_rules, swin_rules
 from mmavs.registry import MODELS
@@ -11,10 +11,22 @@ from mmavs.testing.goldens import fill_inputs, golden_error, golden_state_dict, 
 
 TOLERANCE = 1e-4
 CASES = {
-    'swinb_backbone_384': ('swin', swin_rules),
-    'pvtv2b5_backbone_224': ('pvt', pvt_rules),
-    'r50_backbone_224': ('resnet', detectron2_resnet_rules),
+    'swinb_backbone_384': ('vct_swin-b_vggish_1xb8-45k_avss-384x384.py', swin_rules),
+    'pvtv2b5_backbone_224': ('vct_pvt-v2-b5_vggish_1xb8-45k_avss-224x224.py', pvt_rules),
+    'r50_backbone_224': ('vct_r50_vggish_1xb16-45k_avss-224x224.py', detectron2_resnet_rules),
 }
+
+
+@pytest.fixture
+def backbone(root):
+    """The backbone of the config of a case, as it ships."""
+
+    def build(case):
+        return MODELS.build(
+            Config.fromfile(root / 'configs' / 'vct' / CASES[case][0]).model.backbone
+        )
+
+    return build
 
 
 def position_index(window):
@@ -30,17 +42,16 @@ def position_index(window):
 
 @pytest.mark.parametrize('case', CASES)
 @torch.no_grad()
-def test_backbone_equals_official(case):
-    backbone, rules = CASES[case]
-    config, _ = BACKBONES[backbone]
+def test_backbone_equals_official(case, backbone):
+    rules = CASES[case][1]
     arrays, manifest = load_golden(case)
     official = golden_state_dict(arrays, manifest)
     for name in official:
         if name.endswith('relative_position_index'):  # built in, so not filled by the manifest
-            official[name] = position_index(config['window_size'])
+            official[name] = position_index(window=12)
     converted = convert(official, rules('backbone.', '')).state_dict
     assert len(converted) == len(official)
-    model = MODELS.build(config)
+    model = backbone(case)
     for name, value in model.state_dict().items():
         if name.endswith('relative_position_index'):
             assert torch.equal(converted[name], value)
@@ -52,9 +63,9 @@ def test_backbone_equals_official(case):
     assert max(errors.values()) < TOLERANCE, errors
 
 
-def test_frozen_resnet_stays_frozen():
+def test_frozen_resnet_stays_frozen(backbone):
     """detectron2's FrozenBN: no gradient, no statistics, in training too."""
-    model = MODELS.build(BACKBONES['resnet'][0])
+    model = backbone('r50_backbone_224')
     model.train()  # mmseg's returns None
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert len(norms) == 53
