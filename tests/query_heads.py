@@ -6,58 +6,10 @@ import torch
 from mmavs.registry import MODELS
 from mmavs.structures import AudioFeatures, ClipLayout
 from mmavs.testing import fill_inputs
+from mmavs.testing.tiny import tiny_combo, tiny_vct
 
-CHANNELS = (8, 12, 16, 20)
-D = 32
-SHARED = dict(
-    type='QueryMaskHead',
-    embed_dims=D,
-    pixel_decoder=dict(
-        type='MSDeformPixelDecoder',
-        in_channels=CHANNELS,
-        embed_dims=D,
-        num_layers=1,
-        num_heads=4,
-        feedforward_channels=16,
-    ),
-)
-DECODER = dict(
-    type='MaskedQueryDecoder',
-    num_queries=6,
-    embed_dims=D,
-    num_heads=4,
-    feedforward_channels=16,
-)
-VCT = dict(
-    **SHARED,
-    num_classes=3,
-    audio_source='map',
-    audio_mlp=dict(type='AudioMLP', in_channels=10, hidden_channels=16, embed_dims=D),
-    query_generator=dict(
-        type='PrototypePromptedQueryGenerator',
-        image_size=(64, 96),
-        num_queries=6,
-        embed_dims=D,
-        num_prototypes=3,
-    ),
-    decoder=dict(**DECODER, reads=('audio', 's32', 's16', 's8'), final_reads=('audio',)),
-    criterion=dict(type='MaskMatchingCriterion', num_classes=3, num_points=32),
-    loss_pac=dict(type='PrototypeAudioContrast', embed_dims=D),
-)
-COMBO = dict(
-    **SHARED,
-    num_classes=2,
-    fusion=dict(
-        type='BilateralFusion', visual_dims=D, audio_dims=5, embed_dims=D, num_heads=4, dropout=0.0
-    ),
-    audio_mlp=dict(type='AudioMLP', in_channels=5, hidden_channels=16, embed_dims=D),
-    query_generator=dict(
-        type='LearnedQueryGenerator', num_queries=6, embed_dims=D, audio='add', parity=False
-    ),
-    decoder=dict(**DECODER, reads=('s32', 's16', 's8')),
-    criterion=dict(type='MaskMatchingCriterion', num_classes=2, num_points=32),
-    loss_consistency=dict(type='InterFrameConsistency'),
-)
+VCT = tiny_vct(num_classes=3)['decode_head']
+COMBO = tiny_combo()['decode_head']
 
 
 def build_head(cfg, **kwargs):
@@ -70,8 +22,9 @@ def build_head(cfg, **kwargs):
 
 def head_inputs(frames=2):
     """Maps, sound and layout of one clip."""
-    feats = [fill_inputs(f'f{i}', (frames, c, 16 >> i, 24 >> i)) for i, c in enumerate(CHANNELS)]
-    audio = AudioFeatures(fill_inputs('e', (frames, 1, 5)), fill_inputs('m', (frames, 10, 6, 4)))
+    channels = VCT['pixel_decoder']['in_channels']
+    feats = [fill_inputs(f'f{i}', (frames, c, 16 >> i, 24 >> i)) for i, c in enumerate(channels)]
+    audio = AudioFeatures(fill_inputs('e', (frames, 1, 16)), fill_inputs('m', (frames, 16, 6, 4)))
     return feats, audio, ClipLayout(frames, torch.ones(frames, dtype=torch.bool))
 
 

@@ -107,6 +107,93 @@ def tiny_tpavi(num_classes: int = 1) -> dict:
     return config
 
 
+_TINY_QUERY_HEAD = dict(
+    type='QueryMaskHead',
+    embed_dims=32,
+    pixel_decoder=dict(
+        type='MSDeformPixelDecoder',
+        in_channels=(8, 16, 32, 64),
+        embed_dims=32,
+        norm_cfg=dict(type='GN', num_groups=8),
+        num_layers=1,
+        num_heads=4,
+        feedforward_channels=16,
+    ),
+    audio_mlp=dict(type='AudioMLP', in_channels=16, hidden_channels=16, embed_dims=32),
+    decoder=dict(
+        type='MaskedQueryDecoder',
+        num_queries=6,
+        embed_dims=32,
+        num_heads=4,
+        feedforward_channels=16,
+    ),
+)
+
+
+def _tiny_query_model(num_classes: int) -> dict:
+    """What tiny VCT and tiny COMBO share: both backbones, their gate, and most of the head."""
+    config = deepcopy(_TINY_AVSEGFORMER)
+    config['backbone']['norm_eval'] = True  # as official: frames never mix, not even in the norms
+    config['maskige_backbone'] = deepcopy(config['backbone'])
+    config['maskige_gate'] = dict(type='SiameseGate', channels=(8, 16, 32, 64), ratio=4)
+    criterion = dict(type='MaskMatchingCriterion', num_classes=num_classes, num_points=32)
+    config['decode_head'] = dict(
+        deepcopy(_TINY_QUERY_HEAD), num_classes=num_classes, criterion=criterion
+    )
+    return config
+
+
+def tiny_vct(num_classes: int = 2, image_size: int | tuple[int, int] = (64, 96)) -> dict:
+    """Config of a VCT with every part of the real one and about 0.5 M parameters.
+
+    Args:
+        num_classes (int): K, background included. There is a prototype for each, taught by PAC.
+            Defaults to 2.
+        image_size (int | tuple[int, int]): Height and width of the padded frames. Defaults to
+            (64, 96).
+
+    Returns:
+        dict: For ``MODELS.build``. Inputs need Maskiges.
+    """
+    config = _tiny_query_model(num_classes)
+    config['audio_encoder']['with_fc'] = False
+    head = config['decode_head']
+    head['audio_source'] = 'map'
+    head['query_generator'] = dict(
+        type='PrototypePromptedQueryGenerator',
+        image_size=image_size,
+        num_queries=6,
+        embed_dims=32,
+        num_prototypes=num_classes,
+    )
+    head['decoder'].update(reads=('audio', 's32', 's16', 's8'), final_reads=('audio',))
+    head['loss_pac'] = dict(type='PrototypeAudioContrast', embed_dims=32)
+    return config
+
+
+def tiny_combo(num_classes: int = 2) -> dict:
+    """Config of a COMBO with every part of the real one and about 0.5 M parameters.
+
+    Args:
+        num_classes (int): K, background included. Defaults to 2.
+
+    Returns:
+        dict: For ``MODELS.build``. Inputs need Maskiges. No dropout; each query hears its own
+        frame (``parity=False``), so that batching changes nothing.
+    """
+    config = _tiny_query_model(num_classes)
+    head = config['decode_head']
+    head['fusion'] = dict(
+        type='BilateralFusion', visual_dims=32, audio_dims=16, embed_dims=32, num_heads=4, dropout=0
+    )
+    head['query_generator'] = dict(
+        type='LearnedQueryGenerator', num_queries=6, embed_dims=32, audio='add', parity=False
+    )
+    head['decoder']['reads'] = ('s32', 's16', 's8')
+    head['loss_consistency'] = dict(type='InterFrameConsistency')
+    return config
+
+
 def random_clip(
     num_frames: int = 5,
     size: tuple[int, int] = (64, 96),
@@ -114,6 +201,7 @@ def random_clip(
     num_classes: int = 1,
     waveform: bool = False,
     seed: int = 0,
+    maskige: bool = False,
 ) -> dict:
     """One packed item of random frames, sound and masks, as a dataset gives it.
 
@@ -124,6 +212,7 @@ def random_clip(
         num_classes (int): K; labels are 0 and 1 for K = 1. Defaults to 1.
         waveform (bool): Sound as a waveform (1, S) instead of log-mels. Defaults to False.
         seed (int): Defaults to 0.
+        maskige (bool): Also Maskiges, of random colours as well. Defaults to False.
 
     Returns:
         dict: ``inputs`` and ``data_samples``.
@@ -154,8 +243,10 @@ def random_clip(
     sample.gt_sem_seg = PixelData(data=label)
     sample.frame_valid = torch.ones(num_frames, dtype=torch.bool)
     sample.frame_annotated = flags
-    frames = draw(0, 256, num_frames, 3, *size).to(torch.uint8)
-    return dict(inputs=dict(imgs=frames, audio=audio), data_samples=sample)
+    inputs = dict(imgs=draw(0, 256, num_frames, 3, *size).to(torch.uint8), audio=audio)
+    if maskige:
+        inputs['maskige'] = draw(0, 256, num_frames, 3, *size).to(torch.uint8)
+    return dict(inputs=inputs, data_samples=sample)
 
 
 def annotated_frames(clip: dict) -> dict:
@@ -167,7 +258,7 @@ def annotated_frames(clip: dict) -> dict:
     Returns:
         dict: The frames that have a mask. A waveform stays that of the whole clip.
     """
-    sample, audio = clip['data_samples'], clip['inputs']['audio']
+    sample, inputs = clip['data_samples'], dict(clip['inputs'])
     kept = sample.frame_annotated.nonzero().squeeze(1)
     short = AVSDataSample(
         metainfo=dict(sample.metainfo, frame_indices=[sample.frame_indices[i] for i in kept])
@@ -175,5 +266,7 @@ def annotated_frames(clip: dict) -> dict:
     short.gt_sem_seg = PixelData(data=sample.gt_sem_seg.data[kept])
     short.frame_valid = sample.frame_valid[kept]
     short.frame_annotated = sample.frame_annotated[kept]
-    audio = audio if audio.dim() == 2 else audio[kept]
-    return dict(inputs=dict(imgs=clip['inputs']['imgs'][kept], audio=audio), data_samples=short)
+    for name, value in inputs.items():
+        if name != 'audio' or value.dim() > 2:
+            inputs[name] = value[kept]
+    return dict(inputs=inputs, data_samples=short)
