@@ -1,0 +1,212 @@
+# Copyright (c) mmavs developers. All rights reserved.
+"""Activation checkpointing: the same losses, gradients and statistics, to the last bit."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+import torch.distributed as dist
+from mmengine.dataset import pseudo_collate
+from mmengine.model import MMDistributedDataParallel
+from mmengine.runner import Runner
+from one_step import assert_same, build, losses, one_step, tiny_config
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmavs.testing.tiny import random_clip
+from mmavs.utils import activation_checkpointing
+from mmavs.utils.activation_checkpointing import (
+    checkpoint_module,
+    turn_on_activation_checkpointing,
+)
+
+RECIPE = [
+    'decode_head.pixel_decoder.encoder.layers',
+    'decode_head.query_generator.layers',
+    'decode_head.decoder.layers',
+    'decode_head.map_mlp',
+    'decode_head.predictor',
+]
+BACKBONE = dict(resnet='backbone.layer*.*', pvt='backbone.stages.*.blocks')
+
+
+@pytest.fixture(scope='module', params=['resnet', 'pvt'])
+def reference(request):
+    """Config, and one step without checkpointing; dropout everywhere, batch norms in train mode."""
+    config = tiny_config(request.param, dropout=0.3)
+    return request.param, config, one_step(build(config))
+
+
+def count_calls(module):
+    calls = []
+    module.register_forward_hook(lambda *_: calls.append(torch.is_grad_enabled()))
+    return calls
+
+
+@pytest.mark.parametrize('which', ['head', 'backbone', 'all'])
+def test_a_step_is_the_same(reference, which):
+    backbone, config, expected = reference
+    names = {
+        'head': RECIPE,
+        'backbone': [BACKBONE[backbone]],
+        'all': ['backbone', 'decode_head', 'audio_encoder'],
+    }
+    model = build(config)
+    turn_on_activation_checkpointing(model, names[which])
+    in_head = count_calls(model.decode_head.map_mlp[2])
+    assert_same(one_step(model), expected)
+    assert len(in_head) == (1 if which == 'backbone' else 2)  # it was computed again
+    # the test is not about a network without randomness
+    assert losses(model, seed=2)['loss_mask'] != expected['loss_mask']
+
+
+def test_switches_of_the_parts(reference):
+    """``with_cp`` of PVTv2 and ``num_cp`` of the encoder."""
+    backbone, config, expected = reference
+    config = deepcopy(config)
+    config['decode_head']['pixel_decoder']['encoder']['num_cp'] = 1
+    if backbone == 'pvt':
+        config['backbone']['with_cp'] = True
+    model = build(config)
+    layers = model.decode_head.pixel_decoder.encoder.layers
+    calls = [count_calls(layer.ffn.layers[0][0]) for layer in layers]
+    if backbone == 'pvt':
+        calls.append(count_calls(model.backbone.stages[3].blocks[1].mlp.fc1))
+    assert_same(one_step(model), expected)
+    assert [len(one) for one in calls] == [2, 1, 2][: len(calls)]
+
+
+def test_a_step_in_bfloat16_is_the_same():
+    config = tiny_config(dropout=0.3)
+    model = build(config)
+    turn_on_activation_checkpointing(model, ['backbone', *RECIPE])
+    expected = one_step(build(config), dtype=torch.bfloat16)
+    assert_same(one_step(model, dtype=torch.bfloat16), expected)
+    assert expected['loss_mask'] != one_step(build(config))['loss_mask']
+
+
+def make_norms():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(inplace=True),
+        nn.InstanceNorm2d(4, track_running_stats=True),
+        nn.BatchNorm2d(4, momentum=None),
+    )
+
+
+def test_statistics_of_two_steps():
+    """Also the average over all batches, and batch norms that are in eval mode."""
+    results = []
+    for change in (lambda module: None, checkpoint_module):
+        module = make_norms()
+        module[1].eval()
+        change(module)
+        buffers = dict(module.named_buffers())
+        for seed in range(2):
+            torch.manual_seed(seed)
+            module(torch.randn(2, 3, 8, 8)).pow(3).sum().backward()
+        assert all(value is buffers[name] for name, value in module.named_buffers())
+        results.append({**buffers, **{n: p.grad for n, p in module.named_parameters()}})
+    assert_same(results[1], results[0])
+    assert results[0]['4.num_batches_tracked'] == 2
+
+
+def test_tensors_are_passed_by_position(monkeypatch):
+    """torch restores the random state of a GPU only where a positional tensor lies."""
+    seen = []
+
+    def spy(function, *args, **kwargs):
+        seen.append((args, [v for v in kwargs.values() if isinstance(v, torch.Tensor)]))
+        return checkpoint(function, *args, **kwargs)
+
+    checkpoint = activation_checkpointing.checkpoint
+    monkeypatch.setattr(activation_checkpointing, 'checkpoint', spy)
+    attention = nn.MultiheadAttention(8, 2)
+    checkpoint_module(attention)
+    x, y = torch.randn(3, 1, 8), torch.randn(4, 1, 8)
+    expected = type(attention).forward(attention, x, key=y, value=y)
+    found = attention(x, value=y, key=y)
+    assert torch.equal(found[0], expected[0]) and torch.equal(found[1], expected[1])
+    (args, tensors_by_name), *rest = seen
+    assert not rest and not tensors_by_name
+    assert all(found is wanted for found, wanted in zip(args, (x, y, y), strict=True))
+
+
+def test_nothing_is_checkpointed_without_gradients(monkeypatch):
+    monkeypatch.delattr(activation_checkpointing, 'checkpoint')
+    module = nn.Linear(2, 2)
+    checkpoint_module(module)
+    with torch.no_grad():
+        module(torch.ones(1, 2))
+
+
+def test_a_copy_has_its_own_weights():
+    module = nn.Sequential(nn.Linear(2, 2))
+    turn_on_activation_checkpointing(module, '0')
+    copy = deepcopy(module)
+    nn.init.zeros_(copy[0].weight)
+    x = torch.ones(1, 2)
+    assert torch.equal(copy(x)[0], copy[0].bias)
+    assert not torch.equal(module(x), copy(x))
+    assert list(copy.state_dict()) == ['0.weight', '0.bias']
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('decode_head.mlp', '"decode_head.mlp". "decode_head" has .*\'map_mlp\''),
+        ('neck', 'no module "neck". Its parts are .*\'backbone\''),
+        ('decode_head.decoder.layers.7.ffn', "\"decode_head.decoder.layers\" has .'0', '1'."),
+    ],
+)
+def test_a_name_that_is_not_there(name, message):
+    with pytest.raises(ValueError, match=message):
+        turn_on_activation_checkpointing(build(tiny_config()), ['backbone', name])
+
+
+@pytest.mark.parametrize('find_unused_parameters', [False, True])
+def test_distributed(find_unused_parameters, tmp_path):
+    """The wrapper sees each gradient once, whether it looks for unused parameters or not."""
+    config = tiny_config(dropout=0.3)
+    expected = one_step(build(config))
+    dist.init_process_group('gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+    try:
+        model = build(config)
+        turn_on_activation_checkpointing(model, ['backbone', *RECIPE])
+        wrapped = MMDistributedDataParallel(
+            model, broadcast_buffers=False, find_unused_parameters=find_unused_parameters
+        )
+        wrapped.data_preprocessor = model.data_preprocessor
+        found = one_step(wrapped)
+    finally:
+        dist.destroy_process_group()
+    assert_same({name.removeprefix('module.'): value for name, value in found.items()}, expected)
+
+
+def train(work_dir, **settings):
+    """Weights after two iterations of mmengine's Runner."""
+    runner = Runner(
+        model=build(tiny_config(dropout=0.3)),
+        train_dataloader=DataLoader(
+            [random_clip(num_frames=2, seed=i) for i in range(4)], 2, collate_fn=pseudo_collate
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        randomness=dict(seed=0),
+        default_scope='mmavs',
+        work_dir=str(work_dir),
+        experiment_name=work_dir.name,
+        log_level='ERROR',
+        cfg=settings,
+    )
+    runner.train()
+    return runner.model.state_dict()
+
+
+def test_the_key_of_the_runner(tmp_path):
+    """mmengine's own implementation has no keyword arguments, no tuples, and no frozen inputs."""
+    expected = train(tmp_path / 'plain')
+    found = train(tmp_path / 'recipe', activation_checkpointing=['backbone', *RECIPE])
+    assert_same(found, expected)
