@@ -37,7 +37,7 @@ def losses(
     seed: int = 1,
     dtype: torch.dtype | None = None,
 ) -> dict:
-    """Losses of some clips, by default of two; the seed decides dropout, the dtype is autocast's."""
+    """Losses of some clips, by default of two. The seed is dropout's, the dtype is autocast's."""
     clips = clips or [random_clip(seed=i) for i in range(2)]
     data = model.data_preprocessor(pseudo_collate(clips), True)
     torch.manual_seed(seed)

@@ -6,14 +6,10 @@ from copy import deepcopy
 import pytest
 import torch
 import torch.distributed as dist
-from mmengine.dataset import pseudo_collate
 from mmengine.model import MMDistributedDataParallel
-from mmengine.runner import Runner
 from one_step import assert_same, build, losses, one_step, tiny_config
 from torch import nn
-from torch.utils.data import DataLoader
 
-from mmavs.testing.tiny import random_clip
 from mmavs.utils import activation_checkpointing
 from mmavs.utils.activation_checkpointing import (
     checkpoint_module,
@@ -183,30 +179,3 @@ def test_distributed(find_unused_parameters, tmp_path):
     finally:
         dist.destroy_process_group()
     assert_same({name.removeprefix('module.'): value for name, value in found.items()}, expected)
-
-
-def train(work_dir, **settings):
-    """Weights after two iterations of mmengine's Runner."""
-    runner = Runner(
-        model=build(tiny_config(dropout=0.3)),
-        train_dataloader=DataLoader(
-            [random_clip(num_frames=2, seed=i) for i in range(4)], 2, collate_fn=pseudo_collate
-        ),
-        train_cfg=dict(by_epoch=True, max_epochs=1),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        randomness=dict(seed=0),
-        default_scope='mmavs',
-        work_dir=str(work_dir),
-        experiment_name=work_dir.name,
-        log_level='ERROR',
-        cfg=settings,
-    )
-    runner.train()
-    return runner.model.state_dict()
-
-
-def test_the_key_of_the_runner(tmp_path):
-    """mmengine's own implementation has no keyword arguments, no tuples, and no frozen inputs."""
-    expected = train(tmp_path / 'plain')
-    found = train(tmp_path / 'recipe', activation_checkpointing=['backbone', *RECIPE])
-    assert_same(found, expected)
