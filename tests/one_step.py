@@ -7,17 +7,22 @@ import torch
 from mmengine.dataset import pseudo_collate
 
 from mmavs.registry import MODELS
-from mmavs.testing.tiny import random_clip, tiny_avsegformer
+from mmavs.testing.tiny import random_clip, tiny_avsegformer, tiny_tpavi
 
 
-def tiny_config(backbone: str = 'resnet', dropout: float = 0.0, num_classes: int = 1) -> dict:
-    """A tiny AVSegFormer on ResNet-18 or PVTv2-b0; dropout and drop-path where there is any."""
+def tiny_config(kind: str = 'resnet', dropout: float = 0.0, num_classes: int = 1) -> dict:
+    """A tiny AVSegFormer on ResNet-18 or PVTv2-b0, dropout and drop-path included, or TPAVI."""
+    if kind == 'tpavi':
+        config = tiny_tpavi(num_classes)
+        # its batch norm sees two batches in a forward pass
+        config['decode_head']['fusion']['visual_attention'] = True
+        return config
     config = tiny_avsegformer(num_classes)
     head = config['decode_head']
     head['decoder']['dropout'] = dropout
     layer = head['pixel_decoder']['encoder']['layer_cfg']
     layer['self_attn_cfg']['dropout'] = layer['ffn_cfg']['ffn_drop'] = dropout
-    if backbone == 'pvt':
+    if kind == 'pvt':
         config['backbone'] = dict(type='PVTv2', variant='b0', drop_path_rate=dropout)
         head['pixel_decoder']['in_channels'] = (32, 64, 160, 256)
     return config
@@ -41,7 +46,8 @@ def losses(
     clips = clips or [random_clip(seed=i) for i in range(2)]
     data = model.data_preprocessor(pseudo_collate(clips), True)
     torch.manual_seed(seed)
-    with torch.autocast('cpu', dtype=dtype, enabled=dtype is not None):
+    device = next(model.parameters()).device.type
+    with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
         return model(**data, mode='loss')
 
 

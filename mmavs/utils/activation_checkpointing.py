@@ -63,7 +63,8 @@ def _find_modules(model: nn.Module, pattern: str) -> Iterator[nn.Module]:
         names = name.split('.')
         if len(names) == len(parts) and all(map(fnmatchcase, names, parts)):
             found = True
-            yield from module if isinstance(module, nn.ModuleList) else [module]
+            items = module if isinstance(module, nn.ModuleList) else [module]
+            yield from (item for item in items if item is not None)
     if not found:
         raise ValueError(
             f'activation_checkpointing: the model has no module "{pattern}". '

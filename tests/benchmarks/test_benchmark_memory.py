@@ -104,7 +104,7 @@ def test_a_line_for_each_switch(tmp_path, monkeypatch, capsys):
     assert ratios.pop('as configured') == [1, 1, 1]
     assert ratios['bfloat16 autocast'][0] < 1 and ratios['bfloat16 autocast'][2] == 1
     everything = ratios['checkpoint all of these']
-    assert everything[0] < min(ratio[0] for name, ratio in ratios.items() if '.' in name)
+    assert everything[0] < min(ratio[0] for name, ratio in ratios.items() if 'head' in name)
     assert 1.1 < everything[2] < 1.4  # at most a third more: one more forward pass
 
 

@@ -16,17 +16,22 @@ from mmavs.utils.activation_checkpointing import (
     turn_on_activation_checkpointing,
 )
 
-RECIPE = [
+AVSEGFORMER = [
     'decode_head.pixel_decoder.encoder.layers',
     'decode_head.query_generator.layers',
     'decode_head.decoder.layers',
     'decode_head.map_mlp',
     'decode_head.predictor',
 ]
-BACKBONE = dict(resnet='backbone.layer*.*', pvt='backbone.stages.*.blocks')
+TPAVI = ['decode_head.classifiers', 'decode_head.fusions', 'decode_head.pixel_decoder.fusions']
+HEAD = dict(resnet=AVSEGFORMER, pvt=AVSEGFORMER, tpavi=TPAVI)
+BACKBONE = dict(
+    resnet='backbone.layer*.*', pvt='backbone.stages.*.blocks', tpavi='backbone.layer*.*'
+)
+INSIDE = dict(resnet='map_mlp.2', pvt='map_mlp.2', tpavi='fusions.3.bn')
 
 
-@pytest.fixture(scope='module', params=['resnet', 'pvt'])
+@pytest.fixture(scope='module', params=['resnet', 'pvt', 'tpavi'])
 def reference(request):
     """Config, and one step without checkpointing; dropout everywhere, batch norms in train mode."""
     config = tiny_config(request.param, dropout=0.3)
@@ -41,44 +46,51 @@ def count_calls(module):
 
 @pytest.mark.parametrize('which', ['head', 'backbone', 'all'])
 def test_a_step_is_the_same(reference, which):
-    backbone, config, expected = reference
+    kind, config, expected = reference
     names = {
-        'head': RECIPE,
-        'backbone': [BACKBONE[backbone]],
+        'head': HEAD[kind],
+        'backbone': [BACKBONE[kind]],
         'all': ['backbone', 'decode_head', 'audio_encoder'],
     }
     model = build(config)
     turn_on_activation_checkpointing(model, names[which])
-    in_head = count_calls(model.decode_head.map_mlp[2])
+    calls = count_calls(model.decode_head.get_submodule(INSIDE[kind]))
     assert_same(one_step(model), expected)
-    assert len(in_head) == (1 if which == 'backbone' else 2)  # it was computed again
-    # the test is not about a network without randomness
-    assert losses(model, seed=2)['loss_mask'] != expected['loss_mask']
+    plain = 2 if kind == 'tpavi' else 1
+    assert len(calls) == (plain if which == 'backbone' else 2 * plain)  # it was computed again
 
 
+@pytest.mark.parametrize('reference', ['resnet', 'pvt'], indirect=True)
+def test_other_dropout_is_noticed(reference):
+    """The test above is about random numbers too."""
+    _, config, expected = reference
+    assert losses(build(config), seed=2)['loss_mask'] != expected['loss_mask']
+
+
+@pytest.mark.parametrize('reference', ['resnet', 'pvt'], indirect=True)
 def test_switches_of_the_parts(reference):
     """``with_cp`` of PVTv2 and ``num_cp`` of the encoder."""
-    backbone, config, expected = reference
+    kind, config, expected = reference
     config = deepcopy(config)
     config['decode_head']['pixel_decoder']['encoder']['num_cp'] = 1
-    if backbone == 'pvt':
+    if kind == 'pvt':
         config['backbone']['with_cp'] = True
     model = build(config)
     layers = model.decode_head.pixel_decoder.encoder.layers
     calls = [count_calls(layer.ffn.layers[0][0]) for layer in layers]
-    if backbone == 'pvt':
+    if kind == 'pvt':
         calls.append(count_calls(model.backbone.stages[3].blocks[1].mlp.fc1))
     assert_same(one_step(model), expected)
     assert [len(one) for one in calls] == [2, 1, 2][: len(calls)]
 
 
-def test_a_step_in_bfloat16_is_the_same():
-    config = tiny_config(dropout=0.3)
+def test_a_step_in_bfloat16_is_the_same(reference):
+    kind, config, expected_in_float32 = reference
     model = build(config)
-    turn_on_activation_checkpointing(model, ['backbone', *RECIPE])
+    turn_on_activation_checkpointing(model, ['backbone', *HEAD[kind]])
     expected = one_step(build(config), dtype=torch.bfloat16)
     assert_same(one_step(model, dtype=torch.bfloat16), expected)
-    assert expected['loss_mask'] != one_step(build(config))['loss_mask']
+    assert expected['loss_mask'] != expected_in_float32['loss_mask']
 
 
 def make_norms():
@@ -138,6 +150,14 @@ def test_nothing_is_checkpointed_without_gradients(monkeypatch):
         module(torch.ones(1, 2))
 
 
+def test_a_list_stands_for_its_items():
+    module = nn.Module()
+    module.parts = nn.ModuleList([nn.Linear(2, 2), None, nn.ReLU()])
+    turn_on_activation_checkpointing(module, 'parts')
+    assert ['forward' in part.__dict__ for part in module.parts if part is not None] == [True, True]
+    assert 'forward' not in module.parts.__dict__
+
+
 def test_a_copy_has_its_own_weights():
     module = nn.Sequential(nn.Linear(2, 2))
     turn_on_activation_checkpointing(module, '0')
@@ -170,7 +190,7 @@ def test_distributed(find_unused_parameters, tmp_path):
     dist.init_process_group('gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
     try:
         model = build(config)
-        turn_on_activation_checkpointing(model, ['backbone', *RECIPE])
+        turn_on_activation_checkpointing(model, ['backbone', *AVSEGFORMER])
         wrapped = MMDistributedDataParallel(
             model, broadcast_buffers=False, find_unused_parameters=find_unused_parameters
         )
