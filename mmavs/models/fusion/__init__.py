@@ -1,4 +1,6 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .channel_mixer import ChannelMixer
+from .cross_attention_mixer import CrossAttentionMixer
+from .residual_channel_mixer import ResidualChannelMixer
 
-__all__ = ['ChannelMixer']
+__all__ = ['ChannelMixer', 'CrossAttentionMixer', 'ResidualChannelMixer']
