@@ -12,10 +12,10 @@ from .audio_mixer import AudioMixer
 class CrossAttentionMixer(AudioMixer):
     """Cross-attention with pixels as queries and the sound as keys and values, plus a residual.
 
-    The mixer «CRA» of AVSegFormer's ablation (Table 2c, Fig. 4a). The paper gives no equation of it:
-    biases (torch's), the residual and the absence of a norm are choices of ours. With one audio
-    token a frame, as everywhere in AVSegFormer, each pixel puts all its attention on it, so the
-    same vector is added to all pixels, and the projections of query and key get no gradient.
+    The mixer «CRA» of AVSegFormer's ablation (Table 2c, Fig. 4a), of which the paper gives no
+    equation: biases (torch's), the residual and the absence of a norm are choices of ours. With one
+    audio token a frame, as everywhere in AVSegFormer, each pixel puts all its attention on it, so
+    the same vector is added to all pixels, and the projections of query and key have gradient zero.
 
     Args:
         embed_dims (int): D. Defaults to 256.

@@ -68,7 +68,7 @@ def official_losses(model, data):
 
 def differences(model, losses, reference, reference_losses):
     """Largest difference of the losses, and of the gradients, of two models of equal weights."""
-    for module, values in ((model, losses), (reference, reference_losses)):
+    for values in (losses, reference_losses):
         sum(values.values()).backward()
     expected = {n: p.grad for n, p in reference.named_parameters() if p.grad is not None}
     found = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
