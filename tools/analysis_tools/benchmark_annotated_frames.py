@@ -3,7 +3,7 @@
 
 S4 has a mask on one frame in five of a training clip, and AVSegFormer never mixes frames: the other
 four change no loss and no gradient (but batch-norm statistics). Random clips of the S4 pattern are
-used, so no data is needed. Ratios are to whole clips.
+used, so no data is needed. Ratios are to whole clips; on a CPU seconds are processor time.
 
 Example:
     python tools/analysis_tools/benchmark_annotated_frames.py
@@ -28,7 +28,7 @@ def main() -> None:
         "frames='annotated'": lambda: steps.run(short),
     }
     print(f'{args.batch} clips, {args.size} pixels, {args.device}')
-    print(report(seconds_by_turns(variants, args.repeat), "frames='all'"))
+    print(report(seconds_by_turns(variants, args.repeat, args.device), "frames='all'"))
 
 
 if __name__ == '__main__':

@@ -4,7 +4,8 @@
 AVSS has clips of 5 and of 10 frames. The official code pads all to 10, computes everything and
 multiplies the padding by zero. Here no padding reaches the head, and with
 ``train_cfg.compute_padded_frames`` it passes the backbone, whose batch norms are then the official
-ones. Random clips are used, so no data is needed. Ratios are to the official handling.
+ones. Random clips are used, so no data is needed. Ratios are to the official handling; on a CPU
+seconds are processor time.
 
 Example:
     python tools/analysis_tools/benchmark_padded_frames.py
@@ -76,7 +77,7 @@ def main() -> None:
         f'{args.batch} clips of {args.frames} frames padded to {args.length}, {args.size} pixels, '
         f'{args.device}'
     )
-    print(report(seconds_by_turns(variants, args.repeat), OFFICIAL))
+    print(report(seconds_by_turns(variants, args.repeat, args.device), OFFICIAL))
 
 
 if __name__ == '__main__':
