@@ -1,11 +1,20 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .audio_visual_mapping import AudioVisualMappingLoss
-from .mask_objectives import BinaryCrossEntropyLoss, BinaryMaskLoss, MixingLoss, SemanticMaskLoss
+from .mask_objectives import (
+    BinaryCrossEntropyLoss,
+    BinaryMaskLoss,
+    LinearMixingLoss,
+    MixingLoss,
+    SemanticDiceLoss,
+    SemanticMaskLoss,
+)
 
 __all__ = [
     'AudioVisualMappingLoss',
     'BinaryCrossEntropyLoss',
     'BinaryMaskLoss',
+    'LinearMixingLoss',
     'MixingLoss',
+    'SemanticDiceLoss',
     'SemanticMaskLoss',
 ]
