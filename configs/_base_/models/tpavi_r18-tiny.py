@@ -1,5 +1,5 @@
-# Every part of TPAVI, narrow enough to learn from nothing on two CPU cores. Dice in the place of the
-# cross-entropy: what sounds is a small part of a SynthAVS frame.
+# Every part of TPAVI, narrow enough to learn from nothing on two CPU cores. Dice in the place of
+# the cross-entropy: what sounds is a small part of a SynthAVS frame.
 model = dict(
     type='AVSegmentor',
     data_preprocessor=dict(type='AVSDataPreprocessor', size_divisor=32),
