@@ -113,18 +113,20 @@ RECIPE = ['backbone', 'decode_head.pixel_decoder.encoder.layers', 'decode_head.d
 
 @pytest.mark.parametrize('dtype', [None, torch.float16, torch.bfloat16])
 def test_checkpointing_is_the_same(dtype):
-    """Dropout in modules that are called by keyword: the GPU's random state is restored too. The
-    gradients are those of one GPU to its own reproducibility, since some kernels add in any order.
+    """Dropout in modules that are called by keyword: the GPU's random state is restored too. Other
+    masks would change the gradient as a whole, kernels that add in any order change it little.
     """
     config = tiny_config(dropout=0.3)
     expected = one_step(build(config).cuda(), dtype=dtype)
     model = build(config).cuda()
     turn_on_activation_checkpointing(model, RECIPE)
     found = one_step(model, dtype=dtype)
-    tolerance = 1e-3 if dtype is None else 3e-2
-    for name, value in expected.items():
-        error = (found[name].double() - value.double()).norm()
-        assert error <= tolerance * value.double().norm() + 1e-6, name
+    assert found.keys() == expected.keys()
+    for name in ('loss_mask', 'loss_mix'):
+        assert found[name].item() == pytest.approx(expected[name].item(), abs=1e-5)
+    names = [name for name in expected if name.endswith('.grad')]
+    error = sum((found[name] - expected[name]).norm() ** 2 for name in names).sqrt()
+    assert error < 1e-2 * sum(expected[name].norm() ** 2 for name in names).sqrt()
 
 
 def test_checkpointing_keeps_less():
@@ -146,13 +148,13 @@ def test_whole_recipe_trains(dtype):
     model = build(tiny_config(dropout=0.1)).cuda()
     turn_on_activation_checkpointing(model, RECIPE)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
-    wrapper = AmpOptimWrapper('dynamic', dtype, optimizer=optimizer, accumulative_counts=2)
+    scale = dict(init_scale=1024.0)  # the default begins so high that first steps are left out
+    wrapper = AmpOptimWrapper(scale, dtype, optimizer=optimizer, accumulative_counts=2)
     weight = model.decode_head.audio_proj.weight
     changed = []
-    for step in range(8):
+    for step in range(4):
         before = weight.detach().clone()
         model.train_step(pseudo_collate([random_clip(seed=step)]), wrapper)
         changed.append(not torch.equal(weight, before))
-    # the scale of float16 begins too high, so its first steps may be left out
-    assert not any(changed[::2]) and changed[-1]
+    assert changed == [False, True, False, True]
     assert all(torch.isfinite(p).all() for p in model.parameters())
