@@ -32,7 +32,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help='scale the learning rate with the real batch size / auto_scale_lr.base_batch_size',
+        help='scale the learning rate with the clips of an optimizer step (of all processes, '
+        'accumulated ones too) / auto_scale_lr.base_batch_size',
     )
     parser.add_argument(
         '--no-validate', action='store_true', help='do not evaluate during training'
@@ -69,6 +70,8 @@ def enable_auto_scale_lr(cfg: Config) -> None:
             'that the learning rate was chosen for.'
         )
     cfg.auto_scale_lr.enable = True
+    # mmengine compares the clips of an iteration; a step is made of several where they accumulate.
+    cfg.auto_scale_lr.base_batch_size /= cfg.optim_wrapper.get('accumulative_counts', 1)
 
 
 def build_config(args: argparse.Namespace) -> Config:

@@ -1,20 +1,12 @@
 _base_ = [
     '../_base_/models/avsegformer_r50.py',
+    '../_base_/models/pvt-v2-b5.py',
     '../_base_/datasets/avsbench_ms3_512x512.py',
     '../_base_/schedules/schedule_ms3_60e.py',
     '../_base_/default_runtime.py',
 ]
 
 model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='PVTv2',
-        variant='b5',
-        drop_path_rate=0.1,
-        init_cfg=dict(
-            type='Pretrained',
-            checkpoint='https://github.com/whai362/PVT/releases/download/v2/pvt_v2_b5.pth',
-        ),
-    ),
+    backbone=dict(_delete_=True, **_base_.pvt_v2_b5),
     decode_head=dict(pixel_decoder=dict(in_channels=(64, 128, 320, 512))),
 )

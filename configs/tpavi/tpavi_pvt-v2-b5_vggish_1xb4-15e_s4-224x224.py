@@ -1,21 +1,13 @@
 _base_ = [
     '../_base_/models/tpavi_r50.py',
+    '../_base_/models/pvt-v2-b5.py',
     '../_base_/datasets/avsbench_s4_224x224.py',
     '../_base_/schedules/schedule_tpavi.py',
     '../_base_/default_runtime.py',
 ]
 
 model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='PVTv2',
-        variant='b5',
-        drop_path_rate=0.1,
-        init_cfg=dict(
-            type='Pretrained',
-            checkpoint='https://github.com/whai362/PVT/releases/download/v2/pvt_v2_b5.pth',
-        ),
-    ),
+    backbone=dict(_delete_=True, **_base_.pvt_v2_b5),
     decode_head=dict(
         in_channels=(64, 128, 320, 512),
     ),

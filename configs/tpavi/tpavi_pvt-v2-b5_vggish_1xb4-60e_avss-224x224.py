@@ -1,5 +1,6 @@
 _base_ = [
     '../_base_/models/tpavi_r50.py',
+    '../_base_/models/pvt-v2-b5.py',
     '../_base_/datasets/avss_224x224.py',
     '../_base_/schedules/schedule_tpavi.py',
     '../_base_/default_runtime.py',
@@ -8,16 +9,7 @@ _base_ = [
 model = dict(
     # Clips of 5 frames are padded to 10, and the batch norms of the blocks see the padded frames.
     data_preprocessor=dict(min_frames=10),
-    backbone=dict(
-        _delete_=True,
-        type='PVTv2',
-        variant='b5',
-        drop_path_rate=0.1,
-        init_cfg=dict(
-            type='Pretrained',
-            checkpoint='https://github.com/whai362/PVT/releases/download/v2/pvt_v2_b5.pth',
-        ),
-    ),
+    backbone=dict(_delete_=True, **_base_.pvt_v2_b5),
     decode_head=dict(
         in_channels=(64, 128, 320, 512),
         num_classes=71,

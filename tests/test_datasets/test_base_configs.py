@@ -53,15 +53,16 @@ def batches(cfg, data_root):
             yield next(iter(Runner.build_dataloader(loader_cfg)))
 
 
-def test_avss_at_224(root, avss_root):
-    cfg = Config.fromfile(root / 'configs/_base_/datasets/avss_224x224.py')
+@pytest.mark.parametrize('size', [224, 512])
+def test_avss(root, size, avss_root):
+    cfg = Config.fromfile(root / f'configs/_base_/datasets/avss_{size}x{size}.py')
     assert Config.fromstring(cfg.pretty_text, '.py').to_dict() == cfg.to_dict()
     assert cfg.test_evaluator == dict(type='AVSSemanticMetric', count_padded_frames=True)
     for batch in batches(cfg, avss_root):
         for imgs, sample in zip(batch['inputs']['imgs'], batch['data_samples']):
             frames = AVSS_LAYOUT[sample.subset]
-            assert imgs.shape == (frames, 3, 224, 224)
-            assert sample.gt_sem_seg.data.shape == (frames, 224, 224)
+            assert imgs.shape == (frames, 3, size, size)
+            assert sample.gt_sem_seg.data.shape == (frames, size, size)
             assert sample.gt_audio_labels.shape == (71,)
 
 

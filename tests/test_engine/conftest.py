@@ -29,6 +29,7 @@ def make_runner(tmp_path):
     def make(name, epochs, hooks=(), dropout=0.0, **kwargs):
         model = tiny_avsegformer()
         model['decode_head']['decoder']['dropout'] = dropout
+        kwargs.setdefault('optim_wrapper', dict(optimizer=dict(type='AdamW', lr=1e-3)))
         with DefaultScope.overwrite_default_scope('mmavs'):
             return Runner(
                 model=model,
@@ -41,7 +42,6 @@ def make_runner(tmp_path):
                     collate_fn=pseudo_collate,
                 ),
                 train_cfg=dict(by_epoch=True, max_epochs=epochs),
-                optim_wrapper=dict(optimizer=dict(type='AdamW', lr=1e-3)),
                 default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
                 custom_hooks=list(hooks),
                 randomness=dict(seed=1),

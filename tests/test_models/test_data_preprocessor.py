@@ -54,6 +54,31 @@ def test_waveforms_are_padded_with_zeros(preprocessor):
     assert audio[1, :, 15600 + 2 * 15360 :].abs().max() == 0
 
 
+@pytest.mark.parametrize('waveform', [False, True])
+def test_clips_of_training_get_a_least_length(waveform):
+    preprocessor = MODELS.build(dict(type='AVSDataPreprocessor', min_frames=10))
+    clips = pseudo_collate([random_clip(n, waveform=waveform) for n in (5, 3)])
+    data = preprocessor(clips, training=True)
+    assert data['inputs']['imgs'].shape[:2] == (2, 10)
+    assert data['inputs']['audio'].shape[1:] == ((1, 77040) if waveform else (10, 1, 96, 64))
+    for sample, frames in zip(data['data_samples'], (5, 3)):
+        assert sample.frame_valid.sum() == sample.frame_annotated.sum() == frames
+        assert sample.gt_sem_seg.data.shape == (10, 64, 96)
+        assert (sample.gt_sem_seg.data[frames:] == IGNORE_INDEX).all()
+
+
+@pytest.mark.parametrize(('training', 'frames', 'expected'), [(False, 5, 5), (True, 12, 12)])
+def test_least_length_is_of_training_and_cuts_nothing(training, frames, expected):
+    preprocessor = MODELS.build(dict(type='AVSDataPreprocessor', min_frames=10))
+    data = preprocessor(pseudo_collate([random_clip(frames)]), training)
+    assert data['inputs']['imgs'].shape[1] == data['inputs']['audio'].shape[1] == expected
+
+
+def test_least_length_must_be_positive():
+    with pytest.raises(ValueError, match='min_frames must be at least 1, got 0'):
+        MODELS.build(dict(type='AVSDataPreprocessor', min_frames=0))
+
+
 def test_mixed_audio_is_refused(preprocessor):
     clips = [random_clip(waveform=True), random_clip(waveform=False)]
     with pytest.raises(ValueError, match='do not mix waveforms and log-mels'):

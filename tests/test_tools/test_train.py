@@ -86,6 +86,14 @@ def test_auto_scale_lr(tools, toy_config, tmp_path):
     assert groups[0]['lr'] == pytest.approx(0.1 * 6 / 2)
 
 
+def test_auto_scale_lr_counts_accumulated_clips(tools, toy_config, tmp_path):
+    options = ['--cfg-options', 'train_dataloader.batch_size=2', 'train_cfg.max_epochs=1']
+    options += ['optim_wrapper.accumulative_counts=3']
+    tools.run(TRAIN, toy_config, '--work-dir', tmp_path, '--auto-scale-lr', *options)
+    groups = load_checkpoint_file(tmp_path / 'epoch_1.pth')['optimizer']['param_groups']
+    assert groups[0]['lr'] == pytest.approx(0.1 * 6 / 2)
+
+
 def test_auto_scale_lr_without_a_base(tools, toy_config):
     with pytest.raises(SystemExit, match='auto_scale_lr.base_batch_size') as error:
         tools.run(TRAIN, toy_config, '--auto-scale-lr', '--cfg-options', 'auto_scale_lr=None')

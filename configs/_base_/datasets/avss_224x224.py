@@ -1,4 +1,4 @@
-# AVSBench-semantic (AVSS, 71 classes) at 224x224: the size and the pixels of the official loader,
+# AVSBench-semantic (AVSS, 71 classes) at 224x224: size, pixels and batch of the official loader,
 # which TPAVI and AVSegFormer use. No augmentation.
 # Masks get the geometry of their frames, so the metric is computed at this size.
 dataset_type = 'AVSBenchSemanticDataset'
@@ -37,7 +37,7 @@ test_pipeline = [
 # labels_semantic. Clips of v1s have a mask on their first frame only in training:
 # frames='annotated' leaves the others out, see avsbench_s4_224x224.py.
 train_dataloader = dict(
-    batch_size=2,
+    batch_size=4,
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),

@@ -1,4 +1,5 @@
-# AVSegFormer for a binary task (S4, MS3), ResNet-50. Official settings.
+# AVSegFormer for a binary task (S4, MS3), ResNet-50. Official settings; those of AVSS are in the
+# configs of AVSS.
 vggish = 'https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth'
 model = dict(
     type='AVSegmentor',

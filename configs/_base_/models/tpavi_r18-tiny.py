@@ -1,4 +1,5 @@
-# Every part of TPAVI, narrow enough to learn from nothing on two CPU cores.
+# Every part of TPAVI, narrow enough to learn from nothing on two CPU cores. Dice in the place of
+# the cross-entropy: what sounds is a small part of a SynthAVS frame.
 model = dict(
     type='AVSegmentor',
     data_preprocessor=dict(type='AVSDataPreprocessor', size_divisor=32),
@@ -24,7 +25,7 @@ model = dict(
             type='TPAVI', embed_dims=32, audio_channels=128, inner_channels=32, group_frames=5
         ),
         pixel_decoder=dict(type='RefineDecoder', num_levels=4, embed_dims=32),
-        loss_mask=dict(type='BinaryMaskLoss', loss=dict(type='BinaryCrossEntropyLoss')),
+        loss_mask=dict(type='BinaryMaskLoss'),
         loss_avm=dict(type='AudioVisualMappingLoss', loss_weight=0.5, reduction='mean'),
     ),
     test_cfg=dict(threshold=0.5),

@@ -25,6 +25,8 @@ class PVTv2(BaseModule):
         variant (str): b0 to b5. Defaults to 'b5'.
         out_indices (Sequence[int]): Stages to return. Defaults to all four.
         drop_path_rate (float): Of the last block, linear from 0. Defaults to 0.1.
+        with_cp (bool): Compute the activations of each block again in the backward pass instead of
+            keeping them; losses and gradients stay the same. Defaults to False.
         init_cfg (dict, optional): Initialisation. Defaults to None.
         **kwargs (Any): More arguments of timm's ``PyramidVisionTransformerV2``.
     """
@@ -34,6 +36,7 @@ class PVTv2(BaseModule):
         variant: str = 'b5',
         out_indices: Sequence[int] = (0, 1, 2, 3),
         drop_path_rate: float = 0.1,
+        with_cp: bool = False,
         init_cfg: dict | None = None,
         **kwargs: Any,
     ) -> None:
@@ -42,6 +45,7 @@ class PVTv2(BaseModule):
             f'pvt_v2_{variant}', num_classes=0, drop_path_rate=drop_path_rate, **kwargs
         )
         self.patch_embed = model.patch_embed
+        model.set_grad_checkpointing(with_cp)
         self.stages = model.stages
         self.out_indices = tuple(out_indices)
 

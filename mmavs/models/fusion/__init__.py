@@ -2,7 +2,17 @@
 from .audio_key_fusion import AudioKeyFusion
 from .bilateral_fusion import BilateralFusion
 from .channel_mixer import ChannelMixer
+from .cross_attention_mixer import CrossAttentionMixer
+from .residual_channel_mixer import ResidualChannelMixer
 from .siamese_gate import SiameseGate
 from .tpavi import TPAVI
 
-__all__ = ['TPAVI', 'AudioKeyFusion', 'BilateralFusion', 'ChannelMixer', 'SiameseGate']
+__all__ = [
+    'AudioKeyFusion',
+    'BilateralFusion',
+    'ChannelMixer',
+    'CrossAttentionMixer',
+    'ResidualChannelMixer',
+    'SiameseGate',
+    'TPAVI',
+]

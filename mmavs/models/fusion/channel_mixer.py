@@ -2,15 +2,16 @@
 """The channels of a feature map, gated by the sound."""
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmavs.registry import MODELS
 
+from .audio_mixer import AudioMixer
+
 
 @MODELS.register_module()
-class ChannelMixer(BaseModule):
-    """Audio-conditioned gate on the channels of the mask feature (AVSegFormer, eq. 5; sheet 4.7).
+class ChannelMixer(AudioMixer):
+    """Audio-conditioned gate on the channels of the mask feature (AVSegFormer, eq. 2; sheet 4.7).
 
     The sound asks every pixel (multi-head attention with one query), and what comes back opens or
     closes each of the D channels. Official form: ``F * sigmoid(W_o o + b)``, no residual.
@@ -28,12 +29,7 @@ class ChannelMixer(BaseModule):
     def __init__(
         self, embed_dims: int = 256, num_heads: int = 8, init_cfg: dict | None = None
     ) -> None:
-        super().__init__(init_cfg)
-        if embed_dims % num_heads:
-            raise ValueError(
-                f'embed_dims ({embed_dims}) must be a multiple of num_heads ({num_heads}).'
-            )
-        self.num_heads = num_heads
+        super().__init__(embed_dims, num_heads, init_cfg)
         self.q_proj = nn.Linear(embed_dims, embed_dims, bias=False)
         self.kv_proj = nn.Linear(embed_dims, 2 * embed_dims, bias=False)
         self.out_proj = nn.Linear(embed_dims, embed_dims)

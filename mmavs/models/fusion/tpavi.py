@@ -104,7 +104,14 @@ class TPAVI(BaseModule):
         They are linear in the pixel, so the second moments of the feature are all that is needed.
         """
         pixels = feature.flatten(2)
-        moments = pixels @ pixels.transpose(1, 2) / pixels.shape[-1]
+        # the factor is inside the product, because float16 may not hold the sum over the pixels
+        moments = torch.baddbmm(
+            pixels.new_zeros(()),
+            pixels,
+            pixels.transpose(1, 2),
+            beta=0,
+            alpha=1 / pixels.shape[-1],
+        )
         mean = pixels.mean(-1)
         products = self.phi.weight @ moments @ self.g.weight.T
         return (

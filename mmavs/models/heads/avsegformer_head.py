@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmavs.models.pixel_decoders import DeformableAttention
 from mmavs.registry import MODELS
-from mmavs.structures import AudioFeatures, ClipLayout, MaskOutputs
+from mmavs.structures import IGNORE_INDEX, AudioFeatures, ClipLayout, MaskOutputs
 
 from .dense_mask_predictor import DenseMaskPredictor
 
@@ -29,13 +29,15 @@ class AVSegFormerHead(BaseModule):
         query_generator (dict): Gives queries for audio tokens.
         decoder (dict): Gives the queries after each layer.
         mixer (dict, optional): Mixes the sound into the mask feature; None leaves it as it is.
+            ``ChannelMixer`` is the official one.
         num_classes (int): K, 1 for a binary task. Defaults to 1.
         audio_channels (int): Channels of the audio encoder's vector. Defaults to 128.
         embed_dims (int): D. Defaults to 256.
         mlp_channels (int): Hidden channels of the pixel-wise MLP. Defaults to 2048.
-        loss_mask (dict): Objective on (logits, classes). Defaults to Dice, as for S4 and MS3.
-        loss_mix (dict, optional): Objective on (mask feature, classes); None leaves it out.
-            Defaults to Dice with weight 0.1.
+        loss_mask (dict): Objective on (logits, classes), zero where no pixel has a label. Defaults
+            to Dice, as for S4 and MS3.
+        loss_mix (dict, optional): Objective on (mask feature, classes), likewise; None leaves it
+            out. What it has of parameters is trained. Defaults to None.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
 
@@ -139,10 +141,8 @@ class AVSegFormerHead(BaseModule):
         if logits.shape[-2:] != size:
             logits = F.interpolate(logits, size, mode='bilinear', align_corners=False)
         if not annotated.any():
-            losses = dict(loss_mask=logits.sum() * 0)
-            if self.loss_mix is not None:
-                losses['loss_mix'] = mask_feature.sum() * 0
-            return losses
+            # Without any label the objectives are zero and pass their inputs and parameters.
+            annotated, target = ~annotated, torch.full_like(target, IGNORE_INDEX)
         target = target[annotated]
         losses = dict(loss_mask=self.loss_mask(logits[annotated], target))
         if self.loss_mix is not None:

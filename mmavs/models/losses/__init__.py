@@ -8,7 +8,14 @@ from .batched_matching import (
 )
 from .inter_frame_consistency import InterFrameConsistency
 from .mask_matching import MaskMatchingCriterion
-from .mask_objectives import BinaryCrossEntropyLoss, BinaryMaskLoss, MixingLoss, SemanticMaskLoss
+from .mask_objectives import (
+    BinaryCrossEntropyLoss,
+    BinaryMaskLoss,
+    LinearMixingLoss,
+    MixingLoss,
+    SemanticDiceLoss,
+    SemanticMaskLoss,
+)
 from .prototype_audio_contrast import PrototypeAudioContrast
 from .prototype_visual_contrast import PrototypeVisualContrast
 
@@ -21,9 +28,11 @@ __all__ = [
     'BinaryCrossEntropyLoss',
     'BinaryMaskLoss',
     'InterFrameConsistency',
+    'LinearMixingLoss',
     'MaskMatchingCriterion',
     'MixingLoss',
     'PrototypeAudioContrast',
     'PrototypeVisualContrast',
+    'SemanticDiceLoss',
     'SemanticMaskLoss',
 ]

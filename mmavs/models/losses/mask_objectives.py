@@ -91,8 +91,42 @@ class SemanticMaskLoss(nn.Module):
 
 
 @MODELS.register_module()
+class SemanticDiceLoss(nn.Module):
+    """Dice of every class that a frame has, background included, mean over classes, then frames.
+
+    AVSegFormer's paper trains all three tasks by Dice (eq. 4) and does not say how with more than
+    one class; its code takes the cross-entropy. Here the softmax over the classes meets the label
+    of each class. A class that a frame lacks would add 1 with zero gradient, so it is left out.
+
+    Args:
+        loss_weight (float): Factor of the loss. Defaults to 1.0.
+        eps (float): Added to both sums of squares, as in :class:`BinaryMaskLoss`. Defaults to 1e-3.
+    """
+
+    def __init__(self, loss_weight: float = 1.0, eps: float = 1e-3) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.eps = eps
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Loss (scalar) of logits (M, K, H, W) and classes (M, H, W) int64, 255 is ignored."""
+        with torch.autocast(logits.device.type, enabled=False):
+            labelled = (target != IGNORE_INDEX)[:, None]
+            scores = (logits.float().softmax(1) * labelled).flatten(2)
+            classes = torch.arange(logits.shape[1], device=target.device)[:, None, None]
+            truth = (target[:, None] == classes).flatten(2).float()
+            present = truth.any(2).float()
+            overlap = (scores * truth).sum(2)
+            squares = scores.square().sum(2) + truth.sum(2) + 2 * self.eps
+            dice = present * (1 - 2 * overlap / squares)
+            per_frame = dice.sum(1) / present.sum(1).clamp(min=1)
+            scored = present.any(1).sum().clamp(min=1)
+            return self.loss_weight * per_frame.sum() / scored
+
+
+@MODELS.register_module()
 class MixingLoss(BinaryMaskLoss):
-    """The auxiliary loss on the mixed mask feature (AVSegFormer, eq. 6; sheet section 7).
+    """The auxiliary loss on the mixed mask feature (AVSegFormer, eq. 4; sheet section 7).
 
     The mean over the channels of the mask feature, upsampled to the mask, is taken as the logit of
     «something sounds here». The feature is never negative, so neither is this logit.
@@ -104,6 +138,10 @@ class MixingLoss(BinaryMaskLoss):
     def __init__(self, loss: dict | None = None) -> None:
         super().__init__(loss or dict(type='mmdet.DiceLoss', eps=1e-3, loss_weight=0.1))
 
+    def mixed_logits(self, mask_feature: Tensor) -> Tensor:
+        """Logits (M, 1, h, w) of the mask feature (M, D, h, w)."""
+        return mask_feature.float().mean(1, keepdim=True)
+
     def forward(self, mask_feature: Tensor, target: Tensor) -> Tensor:
         """Mean over the frames.
 
@@ -114,6 +152,25 @@ class MixingLoss(BinaryMaskLoss):
         Returns:
             Tensor: Scalar.
         """
-        logits = mask_feature.float().mean(1, keepdim=True)
+        logits = self.mixed_logits(mask_feature)
         logits = F.interpolate(logits, target.shape[-2:], mode='bilinear', align_corners=False)
         return super().forward(logits, target)
+
+
+@MODELS.register_module()
+class LinearMixingLoss(MixingLoss):
+    """The mixing loss as the paper has it: a linear layer integrates the channels (section «Loss
+    Function»), so the logit can be negative. It belongs to the model and is trained with it.
+
+    Args:
+        embed_dims (int): D. Defaults to 256.
+        loss (dict): As of :class:`MixingLoss`.
+    """
+
+    def __init__(self, embed_dims: int = 256, loss: dict | None = None) -> None:
+        super().__init__(loss)
+        self.integrate = nn.Conv2d(embed_dims, 1, 1)
+
+    def mixed_logits(self, mask_feature: Tensor) -> Tensor:
+        """Logits (M, 1, h, w) of the mask feature (M, D, h, w)."""
+        return self.integrate(mask_feature)

@@ -18,6 +18,7 @@ from mmengine.model import ModuleList
 from torch import Tensor
 
 from mmavs.registry import MODELS
+from mmavs.utils.activation_checkpointing import checkpoint_module
 from mmavs.utils.mmcv_ops import has_compiled_ops
 
 
@@ -169,10 +170,15 @@ class DeformableEncoderLayer(DeformableDetrTransformerEncoderLayer):
 
 
 class DeformableEncoder(DeformableDetrTransformerEncoder):
-    """mmdet's Deformable-DETR encoder with layers of :class:`DeformableAttention`."""
+    """mmdet's Deformable-DETR encoder with layers of :class:`DeformableAttention`.
+
+    mmdet's ``num_cp``, the number of layers with activation checkpointing, needs no fairscale here.
+    """
 
     def _init_layers(self) -> None:
         self.layers = ModuleList(
             DeformableEncoderLayer(**self.layer_cfg) for _ in range(self.num_layers)
         )
+        for layer in self.layers[: max(self.num_cp, 0)]:
+            checkpoint_module(layer)
         self.embed_dims = self.layers[0].embed_dims

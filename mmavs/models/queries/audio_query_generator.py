@@ -41,7 +41,10 @@ class AudioQueryLayer(BaseModule):
 
 @MODELS.register_module()
 class AudioQueryGenerator(BaseModule):
-    """Learned queries conditioned by the sound, plus queries that are not (AVSegFormer, eq. 3).
+    """Learned queries conditioned by the sound, plus queries that are not.
+
+    Section «Query Generator» of AVSegFormer; its code has layers of self-attention, cross-attention
+    and feed-forward network where the paper has one attention.
 
     With one audio token a frame the weight of the cross-attention is always 1 and its query and key
     projections get no gradient; they are kept because the official checkpoints hold them.

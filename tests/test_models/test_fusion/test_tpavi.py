@@ -120,3 +120,19 @@ def test_gradients(visual_attention):
         return block(feature, audio, ClipLayout(6, valid))
 
     assert torch.autograd.gradcheck(run, (feature, audio, *block.parameters()))
+
+
+@torch.no_grad()
+def test_hearing_the_picture_in_half_precision():
+    """The sum over 56 x 56 pixels of squares is above what float16 holds, 65504."""
+    torch.manual_seed(0)
+    block = TPAVI(embed_dims=8, audio_channels=5, visual_attention=True)
+    torch.nn.init.ones_(block.bn.weight)
+    feature, audio = 5 * torch.randn(5, 8, 56, 56), torch.randn(5, 5)
+    assert feature.pow(2).sum((2, 3)).max() > 65504
+    layout = ClipLayout(5, torch.ones(5, dtype=torch.bool))
+    expected = block(feature, audio, layout)[0]
+    with torch.autocast('cpu', dtype=torch.float16):
+        found = block(feature.half(), audio, layout)[0]
+    # float16 has 11 bits, and fewer than 16 layers follow each other
+    assert (found - expected).norm() < 4 * 2**-11 * expected.norm()
