@@ -1,6 +1,10 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """Whole VCT and COMBO on clips: frames that are left out, frames in which nothing sounds."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
@@ -83,3 +87,19 @@ def test_silent_clips_keep_every_parameter_in_the_graph(tiny, kind):
     assert (losses['loss_cls'] == 0) == (kind == 'not annotated')
     assert [name for name, grad in grads.items() if grad is None] == []
     assert all(grad.isfinite().all() for grad in grads.values())
+
+
+def test_silent_clips_train_on_two_processes(root, free_port):
+    """For real: gloo, DDP with find_unused_parameters=False, processes with different clips."""
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
+    command += [f'--master_port={free_port}', str(root / 'tests/silent_training.py')]
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='', PYTHONPATH=str(root)),
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-9000:]
+    for rank in (0, 1):
+        for method in ('vct', 'combo'):
+            assert f'rank {rank}: {method} trained, 0.0 apart' in result.stdout
