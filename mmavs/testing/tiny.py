@@ -266,6 +266,8 @@ def annotated_frames(clip: dict) -> dict:
     short.gt_sem_seg = PixelData(data=sample.gt_sem_seg.data[kept])
     short.frame_valid = sample.frame_valid[kept]
     short.frame_annotated = sample.frame_annotated[kept]
+    if 'gt_audio_labels' in sample:
+        short.gt_audio_labels = sample.gt_audio_labels
     for name, value in inputs.items():
         if name != 'audio' or value.dim() > 2:
             inputs[name] = value[kept]

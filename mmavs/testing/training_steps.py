@@ -6,14 +6,18 @@ import time
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from statistics import median
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 
 from mmavs.models import AVSegmentor
 from mmavs.registry import MODELS
+
+from .tiny import random_clip
 
 
 def step_parser(description: str) -> argparse.ArgumentParser:
@@ -47,6 +51,27 @@ class TrainingSteps:
         self.device = device
         self.model: AVSegmentor = MODELS.build(cfg.model).to(device).train()
         self.optim_wrapper = build_optim_wrapper(self.model, cfg.optim_wrapper)
+
+    def random_clip(self, num_frames: int, size: int, seed: int = 0, **settings: Any) -> dict:
+        """A random clip with a waveform and what else the model reads: Maskiges, a category.
+
+        Args:
+            num_frames (int): T.
+            size (int): Height and width.
+            seed (int): Defaults to 0.
+            **settings (Any): Of :func:`mmavs.testing.tiny.random_clip`.
+
+        Returns:
+            dict: One packed item.
+        """
+        settings = dict(settings, waveform=True, seed=seed, maskige=self.model.needs_maskige)
+        clip = random_clip(num_frames, (size, size), **settings)
+        loss_pac = getattr(self.model.decode_head, 'loss_pac', None)
+        if loss_pac is not None and loss_pac.labels == 'category':
+            number = self.model.decode_head.query_generator.prototypes.num_embeddings
+            category = F.one_hot(torch.tensor(seed % number), number)
+            clip['data_samples'].gt_audio_labels = category.float()
+        return clip
 
     def run(self, clips: list[dict]) -> None:
         """One step on packed items, which are left as they are."""

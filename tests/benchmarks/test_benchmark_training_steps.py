@@ -6,8 +6,10 @@ import runpy
 import sys
 
 import pytest
+from mmengine.config import Config
 
-from mmavs.testing.training_steps import report, seconds_by_turns
+from mmavs.testing.tiny import annotated_frames, tiny_vct
+from mmavs.testing.training_steps import TrainingSteps, report, seconds_by_turns
 
 CONFIG = 'configs/avsegformer/avsegformer_r18_vggish_1xb16-24e_synthms3-96x96.py'
 
@@ -30,6 +32,22 @@ def test_padded_frames(root, monkeypatch, capsys):
     length = ['--frames', '1', '--length', '10']
     official, backbone, skip = run(root, monkeypatch, capsys, 'padded_frames', *length)
     assert official == 1 > backbone and skip < 1
+
+
+def test_clips_have_what_vct_reads(tmp_path):
+    """Maskiges and, where PAC asks for it, a category, which the annotated frame keeps."""
+    model = tiny_vct(image_size=64)
+    model['decode_head']['query_generator']['num_prototypes'] = 4
+    model['decode_head']['loss_pac']['labels'] = 'category'
+    optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3))
+    Config(dict(model=model, optim_wrapper=optim_wrapper)).dump(tmp_path / 'config.py')
+    steps = TrainingSteps(tmp_path / 'config.py')
+    short = annotated_frames(steps.random_clip(5, 64, seed=2, annotated=(0,)))
+    assert short['data_samples'].gt_audio_labels.tolist() == [0, 0, 1, 0]
+    assert len(short['inputs']['maskige']) == len(short['inputs']['imgs']) == 1
+    before = steps.model.decode_head.loss_pac.audio_proj.weight.clone()
+    steps.run([short])
+    assert not before.equal(steps.model.decode_head.loss_pac.audio_proj.weight)
 
 
 def test_padding_must_be_shorter_than_the_clip(root, monkeypatch, capsys):

@@ -14,7 +14,6 @@ Example:
 
 import argparse
 
-from mmavs.testing.tiny import random_clip
 from mmavs.testing.training_steps import TrainingSteps, report, seconds_by_turns, step_parser
 
 OFFICIAL, BACKBONE, SKIP = (
@@ -38,18 +37,13 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def random_clips(args: argparse.Namespace, num_frames: int, num_classes: int) -> list[dict]:
+def random_clips(args: argparse.Namespace, steps: TrainingSteps, num_frames: int) -> list[dict]:
     """A batch in which the same number of frames has a mask, however many there are."""
+    settings = dict(
+        annotated=tuple(range(args.frames)), num_classes=steps.model.decode_head.num_classes
+    )
     return [
-        random_clip(
-            num_frames,
-            (args.size, args.size),
-            annotated=tuple(range(args.frames)),
-            num_classes=num_classes,
-            waveform=True,
-            seed=i,
-        )
-        for i in range(args.batch)
+        steps.random_clip(num_frames, args.size, seed, **settings) for seed in range(args.batch)
     ]
 
 
@@ -58,10 +52,9 @@ def main() -> None:
     args = parse_args()
     steps = TrainingSteps(args.config, args.device)
     model = steps.model
-    num_classes = model.decode_head.num_classes
-    padded = random_clips(args, args.frames, num_classes)
+    padded = random_clips(args, steps, args.frames)
     # To compute everything, the padding is given as frames of the clip that have no mask.
-    full = random_clips(args, args.length, num_classes)
+    full = random_clips(args, steps, args.length)
 
     def run_padded(compute: bool) -> None:
         model.data_preprocessor.min_frames = args.length
