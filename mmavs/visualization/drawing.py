@@ -1,6 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """Pixels only: masks over frames, text, spectrograms. All pictures are (H, W, 3) uint8 RGB."""
 
+import colorsys
 from collections.abc import Sequence
 from functools import cache
 
@@ -13,6 +14,9 @@ from mmavs.structures import IGNORE_INDEX
 
 DYNAMIC_RANGE = 80.0
 """float: Decibels from the loudest point of a spectrogram down to black."""
+
+ABOVE, BELOW = (200, 20, 40), (30, 90, 190)
+"""tuple[int]: RGB of levels above and below 0."""
 
 LEAST_TEXT = 9
 """int: Height in pixels below which text is cut rather than shrunk."""
@@ -129,6 +133,26 @@ def draw_text(
     canvas[:] = np.asarray(image)
 
 
+def text_width(text: str, size: int) -> int:
+    """Width in pixels of one line in a font of this height."""
+    return round(font(size).getlength(text))
+
+
+def entry_width(name: str, size: int) -> int:
+    """Width of an entry of a legend: gap, colour, gap, name."""
+    return 14 + size + 5 + text_width(name, size)
+
+
+def draw_entry(
+    band: np.ndarray, left: int, name: str, colour: Sequence[int], size: int
+) -> None:
+    """Draw an entry of a legend into a band (height, W, 3), its colour a square of the font's size."""
+    middle = len(band) / 2
+    top, left = round(middle - size / 2), left + 14
+    band[top : top + size, left : left + size] = colour
+    draw_text(band, name, (left + size + 5, middle), size, 'lm')
+
+
 def spectrogram(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """Magnitudes of a waveform over time and frequency, as the height of a colour map.
 
@@ -195,3 +219,32 @@ def colour_levels(levels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     grey = (np.ascontiguousarray(levels) * 255 + 0.5).astype(np.uint8)
     grey = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
     return cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_MAGMA), cv2.COLOR_BGR2RGB)
+
+
+def overlay_signed(image: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Paint levels over a pale grey frame: ``ABOVE`` 0, ``BELOW`` 0, and nothing where they are 0.
+
+    Args:
+        image (ndarray): (H, W, 3) uint8 RGB.
+        levels (ndarray): (H, W) in [-1, 1]; what is beyond is cut.
+
+    Returns:
+        ndarray: A new picture.
+    """
+    grey = image.mean(2, keepdims=True) * 0.5 + 127
+    strength = 0.9 * np.abs(levels[..., None]).clip(0, 1) ** 0.7
+    colour = np.where(levels[..., None] > 0, ABOVE, BELOW)
+    return (grey * (1 - strength) + colour * strength + 0.5).astype(np.uint8)
+
+
+def distinct_colours(count: int) -> list[tuple[int, int, int]]:
+    """RGB colours, of which neighbours in the list differ most in hue, brightness or both."""
+    shades = ((0.85, 0.95), (0.55, 0.7), (0.45, 1.0), (0.9, 0.6))  # saturation, value
+    colours = []
+    for number in range(count):
+        # The golden angle: no hue comes back.
+        hue = (0.08 + number * 0.618034) % 1
+        saturation, value = shades[number // 3 % len(shades)]
+        red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
+        colours.append((round(255 * red), round(255 * green), round(255 * blue)))
+    return colours

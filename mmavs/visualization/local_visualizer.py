@@ -147,27 +147,49 @@ class AVSLocalVisualizer(Visualizer):
         sample = AVSDataSample() if data_sample is None else data_sample
         _check_length(name, len(images), sample)
         figure = ClipFigure(len(images), images[0].shape[:2], self.max_width)
-        images = [resize_image(image, figure.cell) for image in images]
-        valid = flags_of(sample, 'frame_valid', len(images))
         figure.add_title(name, self._legend(sample))
         figure.add_times(times_of(sample, len(images), audio))
-        figure.add_row('Frames', images, [None if flag else 'padding' for flag in valid])
+        self._add_rows(figure, images, sample, draw_gt, draw_pred)
+        self._add_sound(figure, len(images), sample, audio, sample_rate)
+        return figure.render()
+
+    def _add_rows(
+        self,
+        figure: ClipFigure,
+        images: list[np.ndarray],
+        sample: AVSDataSample,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+    ) -> None:
+        """Frames, and ground truth and predictions as far as they are known."""
+        images = [resize_image(image, figure.cell) for image in images]
+        valid = flags_of(sample, 'frame_valid', len(images))
+        padding = [None if flag else 'padding' for flag in valid]
+        figure.add_row('Frames', images, padding)
         if draw_gt and 'gt_sem_seg' in sample:
             annotated = flags_of(sample, 'frame_annotated', len(images))
             notes = [
-                'padding' if not real else None if flag else 'no mask'
-                for real, flag in zip(valid, annotated)
+                note or (None if flag else 'no mask') for note, flag in zip(padding, annotated)
             ]
             figure.add_row('Ground\ntruth', self._paint(images, sample.gt_sem_seg.data), notes)
         if draw_pred and 'pred_sem_seg' in sample:
-            notes = [None if flag else 'padding' for flag in valid]
-            figure.add_row('Prediction', self._paint(images, sample.pred_sem_seg.data), notes)
-        if audio is not None:
-            indices = sample.metainfo.get('frame_indices', range(len(images)))
-            clip_length = sample.metainfo.get('num_clip_frames', len(images))
-            audio = audio.detach().cpu().numpy() if isinstance(audio, Tensor) else audio
-            figure.add_sound(audio, sample_rate or 16000, list(indices), clip_length)
-        return figure.render()
+            figure.add_row('Prediction', self._paint(images, sample.pred_sem_seg.data), padding)
+
+    @staticmethod
+    def _add_sound(
+        figure: ClipFigure,
+        count: int,
+        sample: AVSDataSample,
+        audio: np.ndarray | Tensor | None,
+        sample_rate: int | None,
+    ) -> None:
+        """The sound under the frames, if it is known."""
+        if audio is None:
+            return
+        indices = sample.metainfo.get('frame_indices', range(count))
+        clip_length = sample.metainfo.get('num_clip_frames', count)
+        audio = audio.detach().cpu().numpy() if isinstance(audio, Tensor) else audio
+        figure.add_sound(audio, sample_rate or 16000, list(indices), clip_length)
 
     def _paint(self, images: list[np.ndarray], labels: Tensor) -> list[np.ndarray]:
         size = images[0].shape[1::-1]
