@@ -2,7 +2,6 @@
 """The layout of a clip's picture: labels at the left, a column a frame, the sound under them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,32 +17,17 @@ from .drawing import (
     spectrogram,
     text_width,
 )
+from .spans import Span, cut, runs_of
 
-WHITE, GREY = (255, 255, 255), (110, 110, 110)
+Colour = tuple[int, int, int]
+
+WHITE, GREY, BLACK = (255, 255, 255), (110, 110, 110), (20, 20, 20)
 MARGIN, GAP, LABELS = 12, 6, 96  # pixels: outside, between cells, column of labels
 TEXT, SMALL = 16, 13  # pixels: heights of the fonts
 CELL_LIMITS = (40, 240)  # pixels: least and largest longer side of a frame
 SOUND_HEIGHT = 110
 WAVE_HEIGHT = 54
 LEAST_PEAK = 0.01  # of full scale: quieter waveforms are not blown up further
-
-
-class Span(NamedTuple):
-    """A piece of the sound and where it is drawn.
-
-    Args:
-        left (int): Column of its first pixel.
-        pixels (int): Its length, gap included.
-        shown (int): Its length without the gap behind the last frame.
-        begin (float): Second of the clip at which it begins.
-        end (float): Second at which it ends.
-    """
-
-    left: int
-    pixels: int
-    shown: int
-    begin: float
-    end: float
 
 
 class ClipFigure:
@@ -109,12 +93,27 @@ class ClipFigure:
                 longer = fact
             line = longer
 
-    def add_times(self, texts: Sequence[str]) -> None:
-        """What stands over the frames."""
+    def add_times(
+        self,
+        texts: Sequence[str],
+        colours: Sequence[Colour] | None = None,
+        backdrops: Sequence[Colour | None] | None = None,
+    ) -> None:
+        """What stands over the frames.
+
+        Args:
+            texts (Sequence[str]): One a frame.
+            colours (Sequence, optional): RGB of each. Defaults to None, all black.
+            backdrops (Sequence, optional): RGB of a box behind each, or None. Defaults to None.
+        """
         band = self._band(SMALL + 5)
-        for left, text in zip(self._columns, texts):
-            centre = left + self.cell[0] / 2
-            draw_text(band, text, (centre, len(band) / 2), SMALL, max_width=self._pitch - 2)
+        colours = colours or [BLACK] * len(texts)
+        backdrops = backdrops or [None] * len(texts)
+        for left, text, colour, backdrop in zip(self._columns, texts, colours, backdrops):
+            if backdrop is not None:
+                band[:, left : left + self.cell[0]] = backdrop
+            spot, room = (left + self.cell[0] / 2, len(band) / 2), self._pitch - 2
+            draw_text(band, text, spot, SMALL, colour=colour, max_width=room)
 
     def add_row(
         self,
@@ -166,7 +165,7 @@ class ClipFigure:
         if audio.ndim == 4:
             self._add_log_mel(audio)
             return
-        heard = audio if whole else _cut(audio, clip_length * sample_rate)
+        heard = audio if whole else cut(audio, clip_length * sample_rate)
         label = f'Sound\n0-{sample_rate / 2000:g} kHz'
         seconds = heard.shape[-1] / sample_rate
         spans = self._spans(indices, seconds, whole)
@@ -192,7 +191,7 @@ class ClipFigure:
             clip_length (int): See :meth:`add_sound`.
             whole (bool): See :meth:`add_sound`.
         """
-        heard = audio if whole else _cut(audio, clip_length * sample_rate)
+        heard = audio if whole else cut(audio, clip_length * sample_rate)
         peak = float(np.abs(heard).max(initial=0))
         names = ('Left', 'Right') if len(heard) == 2 else [''] * len(heard)
         for name, channel in zip(names, heard):
@@ -239,7 +238,7 @@ class ClipFigure:
                 indices[first],
                 indices[first] + count,
             )
-            for first, count in _runs(indices)
+            for first, count in runs_of(indices)
         ]
 
     def _add_levels(
@@ -285,21 +284,3 @@ class ClipFigure:
         band = np.full((height, self._width, 3), 255, dtype=np.uint8)
         self._bands.append(band)
         return band
-
-
-def _cut(audio: np.ndarray, samples: int) -> np.ndarray:
-    """(C, samples): cut, or with zeros at the end."""
-    heard = np.zeros((len(audio), samples), dtype=np.float32)
-    heard[:, : audio.shape[-1]] = audio[:, :samples]
-    return heard
-
-
-def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
-    """Position and length of each run of consecutive numbers."""
-    runs: list[tuple[int, int]] = []
-    for position, index in enumerate(indices):
-        if runs and index == indices[position - 1] + 1:
-            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-        else:
-            runs.append((position, 1))
-    return runs

@@ -1,9 +1,9 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """Pixels only: masks over frames, text, spectrograms. All pictures are (H, W, 3) uint8 RGB."""
 
-import colorsys
 from collections.abc import Sequence
 from functools import cache
+from itertools import product
 
 import cv2
 import numpy as np
@@ -17,6 +17,9 @@ DYNAMIC_RANGE = 80.0
 
 ABOVE, BELOW = (200, 20, 40), (30, 90, 190)
 """tuple[int]: RGB of levels above and below 0."""
+
+FIRST_COLOUR = 35
+"""int: Place of orange among the colours of :func:`distinct_colours`."""
 
 LEAST_TEXT = 9
 """int: Height in pixels below which text is cut rather than shrunk."""
@@ -143,10 +146,8 @@ def entry_width(name: str, size: int) -> int:
     return 14 + size + 5 + text_width(name, size)
 
 
-def draw_entry(
-    band: np.ndarray, left: int, name: str, colour: Sequence[int], size: int
-) -> None:
-    """Draw an entry of a legend into a band (height, W, 3), its colour a square of the font's size."""
+def draw_entry(band: np.ndarray, left: int, name: str, colour: Sequence[int], size: int) -> None:
+    """Draw an entry of a legend into a band (height, W, 3): a square of the colour, and a name."""
     middle = len(band) / 2
     top, left = round(middle - size / 2), left + 14
     band[top : top + size, left : left + size] = colour
@@ -238,13 +239,18 @@ def overlay_signed(image: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 
 def distinct_colours(count: int) -> list[tuple[int, int, int]]:
-    """RGB colours, of which neighbours in the list differ most in hue, brightness or both."""
-    shades = ((0.85, 0.95), (0.55, 0.7), (0.45, 1.0), (0.9, 0.6))  # saturation, value
-    colours = []
-    for number in range(count):
-        # The golden angle: no hue comes back.
-        hue = (0.08 + number * 0.618034) % 1
-        saturation, value = shades[number // 3 % len(shades)]
-        red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
-        colours.append((round(255 * red), round(255 * green), round(255 * blue)))
-    return colours
+    """Vivid RGB colours, each as far as possible (in CIELAB) from those before it.
+
+    There are 324; beyond that they repeat.
+    """
+    hues, saturations, values = range(0, 360, 10), (0.45, 0.7, 1.0), (0.5, 0.75, 1.0)
+    grid = np.float32([list(product(hues, saturations, values))])
+    rgb = cv2.cvtColor(grid, cv2.COLOR_HSV2RGB)
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)[0]
+    chosen, distance = [], np.full(len(lab), np.inf)
+    spot = FIRST_COLOUR
+    for _ in range(count):
+        chosen.append(spot)
+        distance = np.minimum(distance, np.linalg.norm(lab - lab[spot], axis=1))
+        spot = int(distance.argmax())
+    return [tuple(colour) for colour in np.rint(255 * rgb[0][chosen]).astype(int).tolist()]

@@ -1,7 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """Which pixels the queries of a clip own, and their masks (VCT, Figure 5), as one picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor
 from mmavs.registry import VISUALIZERS
 from mmavs.structures import AVSDataSample
 
-from .clip_figure import SMALL, WHITE, ClipFigure
+from .clip_figure import BLACK, GREY, SMALL, WHITE, ClipFigure, Colour
 from .drawing import (
     ABOVE,
     BELOW,
@@ -23,12 +23,11 @@ from .drawing import (
 from .local_visualizer import AVSLocalVisualizer, as_images, times_of
 from .query_maps import QueryMaps
 
-Colour = tuple[int, int, int]
-
 LARGEST_CELL = 180  # pixels: there are many rows
 LEGEND_ENTRIES = 12
+MOST_LOGIT = 10.0
+LUMINANCE = (0.3, 0.59, 0.11)  # weights of R, G, B
 LEAST_RADIUS = 8  # pixels: of a region that has its query's number on it
-BLACK = (20, 20, 20)
 
 
 @VISUALIZERS.register_module()
@@ -38,9 +37,9 @@ class AVSQueryVisualizer(AVSLocalVisualizer):
     Under frames, ground truth, prediction and sound stands a row of the pixels that each query
     owns, in the query's colour and with its number, where the head's query generator gives each
     pixel to one query. Then each chosen query has a row of its mask logits: blue below 0, red above
-    it, and the edge of the mask (logit 0) in the query's colour. On a map stand the query's most
-    probable class with its probability (in grey where «no object» is more probable), and the
-    class of the ground truth that it was matched to, if it was.
+    it, and the edge of the mask (logit 0) in the query's colour. Over a map stands the query's most
+    probable class with its probability, in grey where «no object» is more probable; and on the
+    colour of a class if the query was matched to what the ground truth shows of that class.
 
     It takes the arguments of :class:`AVSLocalVisualizer`.
     """
@@ -104,12 +103,12 @@ class AVSQueryVisualizer(AVSLocalVisualizer):
             return
         shares = maps.owned_shares()
         owning = shares.argsort(descending=True, stable=True)[: int((shares > 0).sum())].tolist()
-        figure.add_facts([f'{len(owning)} of {maps.num_queries} queries own pixels'])
-        entries = [(f'{query}: {shares[query]:.0%}', colours[query]) for query in owning]
-        figure.add_legend(entries[:LEGEND_ENTRIES])
+        entries = [(f'{query}: {percent(shares[query])}', colours[query]) for query in owning]
+        title = f'{len(owning)} of {maps.num_queries} queries own pixels'
+        figure.add_title(title, entries[:LEGEND_ENTRIES])
         if len(owning) > LEGEND_ENTRIES:
             rest = float(shares[owning[LEGEND_ENTRIES:]].sum())
-            figure.add_facts([f'{len(owning) - LEGEND_ENTRIES} others: {rest:.0%}'])
+            figure.add_facts([f'{len(owning) - LEGEND_ENTRIES} others: {percent(rest)}'])
         drawn = [
             paint_owners(cell, owners, colours)
             for cell, owners in zip(cells, maps.owners.numpy().astype(np.int16))
@@ -130,46 +129,41 @@ class AVSQueryVisualizer(AVSLocalVisualizer):
             return
         logits = maps.logits_of(chosen).numpy()
         low, high = logit_limits(logits)
-        figure.add_facts([f'mask logits of {len(chosen)} of {maps.num_queries} queries'])
-        figure.add_legend(
-            [
-                (f'{low:.2g} and below', BELOW),
-                (f'{high:.2g} and above', ABOVE),
-            ]
+        figure.add_title(
+            f'Mask logits of {len(chosen)} of {maps.num_queries} queries',
+            [(f'{low:.2g} and below', BELOW), (f'{high:.2g} and above', ABOVE)],
         )
         shares = maps.owned_shares()
+        if maps.matched is not None:
+            figure.add_facts(['on colour: matched to what the ground truth shows of that class'])
         for position, query in enumerate(chosen):
-            drawn = []
-            for frame, cell in enumerate(cells):
-                logit = cv2.resize(logits[frame, position], figure.cell)
-                levels = logit / np.where(logit > 0, high, -low)
-                edge = [BLACK, colours[query]]
-                # Opacity 0: only the outline is drawn.
-                picture = overlay_labels(overlay_signed(cell, levels), logit > 0, edge, 0)
-                self._caption(picture, maps, frame, query)
-                drawn.append(picture)
             label = f'Query {query}'
             if maps.owners is not None:
-                label += f'\nowns {shares[query]:.0%}'
+                label += f'\nowns {percent(shares[query])}'
+            drawn = []
+            for cell, logit in zip(cells, logits[:, position]):
+                logit = cv2.resize(logit, figure.cell)
+                levels = logit / np.where(logit > 0, high, -low)
+                # Opacity 0: only the outline is drawn.
+                edge = [BLACK, colours[query]]
+                drawn.append(overlay_labels(overlay_signed(cell, levels), logit > 0, edge, 0))
+            figure.add_times(*zip(*self._captions(maps, query)))
             figure.add_row(label, drawn, [None] * len(drawn), colours[query])
 
-    def _caption(self, picture: np.ndarray, maps: QueryMaps, frame: int, query: int) -> None:
-        """Write the class and, if there is one, the match on a map."""
-        height, width = picture.shape[:2]
-        *probs, nothing = maps.probs[frame, query].tolist()
-        label = int(np.argmax(probs))
-        text = f'{self._class_name(label)} {probs[label]:.2f}'
-        shade = BLACK if probs[label] >= nothing else (130, 130, 130)
-        middle, room = SMALL / 2 + 5, width - 8
-        place = (width / 2, height - middle)
-        draw_text(picture, text, place, SMALL, 'mm', shade, WHITE, room)
-        if maps.matched is None or maps.matched[frame, query] >= len(probs):
-            return
-        match = int(maps.matched[frame, query])
-        colour = tuple(self.palette[match])
-        shade = BLACK if np.dot(colour, (0.3, 0.59, 0.11)) > 140 else WHITE
-        text = f'matched: {self._class_name(match)}'
-        draw_text(picture, text, (width / 2, middle), SMALL, 'mm', shade, colour, room)
+    def _captions(self, maps: QueryMaps, query: int) -> Iterator[tuple[str, Colour, Colour | None]]:
+        """Over each map: the most probable class, on the colour of the class it is matched to."""
+        num_classes = maps.probs.shape[-1] - 1
+        for frame, (*probs, nothing) in enumerate(maps.probs[:, query].tolist()):
+            label = int(np.argmax(probs))
+            text = f'{self._class_name(label)} {probs[label]:.2f}'
+            match = num_classes if maps.matched is None else int(maps.matched[frame, query])
+            if match == num_classes:
+                yield text, BLACK if probs[label] >= nothing else GREY, None
+                continue
+            if match != label:
+                text += f' (matched: {self._class_name(match)})'
+            colour = tuple(self.palette[match])
+            yield text, BLACK if np.dot(colour, LUMINANCE) > 140 else WHITE, colour
 
     def _class_name(self, label: int) -> str:
         return self.classes[label] if label < len(self.classes) else f'class {label}'
@@ -184,7 +178,9 @@ def query_colours(maps: QueryMaps, chosen: Sequence[int]) -> dict[int, Colour]:
 
 
 def logit_limits(logits: np.ndarray) -> tuple[float, float]:
-    """The logits that have the full colours: the 99th percentile on either side of 0.
+    """The logits that have the full colours: the 99th percentile on either side of 0, at most 10.
+
+    Beyond 10 nothing happens to the probability of a pixel, and weak maps would be hard to see.
 
     Args:
         logits (ndarray): Of any shape.
@@ -194,7 +190,13 @@ def logit_limits(logits: np.ndarray) -> tuple[float, float]:
     """
     below, above = logits[logits < 0], logits[logits > 0]
     low = float(np.percentile(below, 1)) if below.size else -1.0
-    return low, float(np.percentile(above, 99)) if above.size else 1.0
+    high = float(np.percentile(above, 99)) if above.size else 1.0
+    return max(low, -MOST_LOGIT), min(high, MOST_LOGIT)
+
+
+def percent(share: float) -> str:
+    """A share in whole percent, in which little is told from nothing."""
+    return '<1%' if 0 < share < 0.01 else f'{share:.0%}'
 
 
 def paint_owners(image: np.ndarray, owners: np.ndarray, colours: dict[int, Colour]) -> np.ndarray:

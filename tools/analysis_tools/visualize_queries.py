@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config, DictAction
@@ -24,7 +25,6 @@ from mmavs.apis import init_model
 from mmavs.datasets import BaseAVSDataset
 from mmavs.datasets.doctor.sources import leaves
 from mmavs.models.heads import QueryMaskHead
-from mmavs.models.losses.frame_targets import split_labels
 from mmavs.registry import DATASETS
 from mmavs.structures import IGNORE_INDEX, AVSDataSample, MaskOutputs
 from mmavs.utils.checkpoint import UnsafeCheckpointError
@@ -92,21 +92,25 @@ def build_test_sets(cfg: Config) -> list[BaseAVSDataset]:
 
 def find_clips(
     data_sets: Sequence[BaseAVSDataset], names: Sequence[str] | None, num: int
-) -> list[tuple[BaseAVSDataset, int]]:
-    """(data set, index) of the clips of these names, else of the first ones.
+) -> list[tuple[int, BaseAVSDataset, int]]:
+    """Clips of these names, else the first ones.
 
     Args:
         data_sets (Sequence[BaseAVSDataset]): All of the test.
         names (Sequence[str], optional): ``clip_id`` of clips.
         num (int): How many if there are no names; 0 for all.
 
+    Returns:
+        list[tuple]: Number of the clip among all, its data set, and its index there.
+
     Raises:
         ValueError: If there is no clip of a name.
     """
-    places = [(data_set, index) for data_set in data_sets for index in range(len(data_set))]
+    pairs = [(data_set, index) for data_set in data_sets for index in range(len(data_set))]
+    places = [(number, *pair) for number, pair in enumerate(pairs)]
     if not names:
         return places[: num or None]
-    ids = [data_set.get_data_info(index)['clip_id'] for data_set, index in places]
+    ids = [data_set.get_data_info(index)['clip_id'] for data_set, index in pairs]
     missing = [name for name in names if name not in ids]
     if missing:
         raise ValueError(
@@ -151,13 +155,32 @@ def match(
     label = F.interpolate(label, tuple(frame_size))[:, 0]  # nearest
     added = [padded - size for padded, size in zip(padded_size, frame_size)]
     target = F.pad(label, (0, added[1], 0, added[0]), value=IGNORE_INDEX)
-    targets = split_labels(target.long().to(scores.device), head.num_classes, sample.frame_annotated)
+    target, annotated = (x.to(scores.device) for x in (target.long(), sample.frame_annotated))
     with torch.random.fork_rng():
         torch.manual_seed(0)  # of the points at which masks are compared
-        labels = head.criterion.match([scores], outputs.mask_logits[-1:], targets).labels[0]
+        _, matches = head.criterion.matched_losses(
+            [scores], outputs.mask_logits[-1:], target, annotated
+        )
     matched = torch.full_like(scores[..., 0], head.num_classes, dtype=torch.int64)
-    matched[sample.frame_annotated.to(scores.device)] = labels
+    matched[annotated] = matches.labels[-1]
     return matched
+
+
+def draw(
+    model: nn.Module,
+    visualizer: AVSQueryVisualizer,
+    item: dict[str, Any],
+    args: argparse.Namespace,
+) -> tuple[str, np.ndarray]:
+    """Name and picture of a clip."""
+    sample, maps = predict(model, item)
+    name, inputs = sample.metainfo['clip_id'], item['inputs']
+    chosen = maps.choose(args.queries, args.order)
+    rate = sample.metainfo.get('sample_rate')
+    picture = visualizer.draw_queries(
+        name, inputs['imgs'], maps, chosen, sample, inputs['audio'], rate
+    )
+    return name, picture
 
 
 def main() -> None:
@@ -171,21 +194,12 @@ def main() -> None:
         visualizer = AVSQueryVisualizer(name='queries', max_width=args.max_width)
         args.out_dir.mkdir(parents=True, exist_ok=True)
         with progress_bar() as bar:
-            for data_set, index in bar.track(places, description='clips'):
-                item = data_set[index]
+            for number, data_set, index in bar.track(places, description='clips'):
                 visualizer.dataset_meta = data_set.metainfo
-                sample, maps = predict(model, item)
-                name = sample.metainfo['clip_id']
-                picture = visualizer.draw_queries(
-                    name,
-                    item['inputs']['imgs'],
-                    maps,
-                    maps.choose(args.queries, args.order),
-                    sample,
-                    item['inputs']['audio'],
-                    sample.metainfo.get('sample_rate'),
-                )
-                Image.fromarray(picture).save(args.out_dir / f'{name.replace("/", "_")}.png')
+                name, picture = draw(model, visualizer, data_set[index], args)
+                # Numbers, since several data sets may have a clip of one name.
+                file = f'{number:05d}_{name.replace("/", "_")}.png'
+                Image.fromarray(picture).save(args.out_dir / file)
     except (OSError, ValueError, UnsafeCheckpointError) as error:
         fail(TOOL, error)
     print(f'{len(places)} pictures: {args.out_dir}')
