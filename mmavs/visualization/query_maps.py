@@ -85,6 +85,11 @@ class QueryMaps:
         """Q."""
         return self.probs.shape[1]
 
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return self.probs.shape[2] - 1
+
     def choose(self, count: int, order: str = 'score') -> list[int]:
         """Which queries to show.
 

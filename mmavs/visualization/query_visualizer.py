@@ -129,13 +129,15 @@ class AVSQueryVisualizer(AVSLocalVisualizer):
             return
         logits = maps.logits_of(chosen).numpy()
         low, high = logit_limits(logits)
-        figure.add_title(
-            f'Mask logits of {len(chosen)} of {maps.num_queries} queries',
-            [(f'{low:.2g} and below', BELOW), (f'{high:.2g} and above', ABOVE)],
-        )
-        shares = maps.owned_shares()
+        legend = [(f'{low:.2g} and below', BELOW), (f'{high:.2g} and above', ABOVE)]
         if maps.matched is not None:
-            figure.add_facts(['on colour: matched to what the ground truth shows of that class'])
+            found = set(maps.matched[:, list(chosen)].unique().tolist())
+            legend += [
+                (f'matched: {self._class_name(label)}', self.palette[label])
+                for label in sorted(found - {maps.num_classes})
+            ]
+        figure.add_title(f'Mask logits of {len(chosen)} of {maps.num_queries} queries', legend)
+        shares = maps.owned_shares()
         for position, query in enumerate(chosen):
             label = f'Query {query}'
             if maps.owners is not None:
@@ -152,16 +154,13 @@ class AVSQueryVisualizer(AVSLocalVisualizer):
 
     def _captions(self, maps: QueryMaps, query: int) -> Iterator[tuple[str, Colour, Colour | None]]:
         """Over each map: the most probable class, on the colour of the class it is matched to."""
-        num_classes = maps.probs.shape[-1] - 1
         for frame, (*probs, nothing) in enumerate(maps.probs[:, query].tolist()):
             label = int(np.argmax(probs))
             text = f'{self._class_name(label)} {probs[label]:.2f}'
-            match = num_classes if maps.matched is None else int(maps.matched[frame, query])
-            if match == num_classes:
+            match = maps.num_classes if maps.matched is None else int(maps.matched[frame, query])
+            if match == maps.num_classes:
                 yield text, BLACK if probs[label] >= nothing else GREY, None
                 continue
-            if match != label:
-                text += f' (matched: {self._class_name(match)})'
             colour = tuple(self.palette[match])
             yield text, BLACK if np.dot(colour, LUMINANCE) > 140 else WHITE, colour
 
