@@ -20,7 +20,7 @@ from .drawing import (
     overlay_signed,
     resize_image,
 )
-from .local_visualizer import AVSLocalVisualizer, as_images, times_of
+from .local_visualizer import AVSLocalVisualizer, as_images
 from .query_maps import QueryMaps
 
 LARGEST_CELL = 180  # pixels: there are many rows
@@ -71,19 +71,16 @@ class AVSQueryVisualizer(AVSLocalVisualizer):
             ndarray: (H, W, 3) uint8 RGB.
 
         Raises:
-            ValueError: If the maps are of another number of frames.
+            ValueError: If maps or data sample are of another number of frames.
         """
         images = as_images(frames)
         if len(maps.probs) != len(images):
             raise ValueError(
                 f'{name}: there are {len(images)} frames, but the maps are of {len(maps.probs)}.'
             )
-        sample = AVSDataSample() if data_sample is None else data_sample
-        figure = ClipFigure(len(images), images[0].shape[:2], self.max_width, LARGEST_CELL)
-        figure.add_title(name, self._legend(sample))
-        figure.add_times(times_of(sample, len(images), audio))
-        self._add_rows(figure, images, sample)
-        self._add_sound(figure, len(images), sample, audio, sample_rate)
+        figure = self._figure_of(
+            name, images, data_sample, audio, sample_rate, largest=LARGEST_CELL
+        )
         cells = [resize_image(image, figure.cell) for image in images]
         colours = query_colours(maps, chosen)
         self._add_owners(figure, cells, maps, colours)
