@@ -226,7 +226,7 @@ def pipeline_of_test(config: Config) -> list[dict]:
     Raises:
         ValueError: If the config has no test pipeline.
     """
-    dataset = config.get('test_dataloader', {}).get('dataset', {})
+    dataset = (config.get('test_dataloader') or {}).get('dataset', {})
     while 'pipeline' not in dataset and 'dataset' in dataset:  # RepeatDataset and the like
         dataset = dataset['dataset']
     if 'pipeline' not in dataset:
@@ -245,7 +245,7 @@ def transform_name(transform: dict) -> str:
 
 def config_dataset_meta(config: Config) -> dict:
     """Classes and palette of the config's test data set."""
-    dataset = config.get('test_dataloader', {}).get('dataset', {})
+    dataset = (config.get('test_dataloader') or {}).get('dataset', {})
     kind = dataset.get('type')
     kind = DATASETS.get(kind) if isinstance(kind, str) else kind
     return {**getattr(kind, 'METAINFO', {}), **(dataset.get('metainfo') or {})}

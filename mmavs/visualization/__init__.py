@@ -3,5 +3,14 @@ from .clip_figure import ClipFigure
 from .drawing import overlay_labels
 from .item_visualizer import AVSItemVisualizer
 from .local_visualizer import AVSLocalVisualizer
+from .query_maps import QueryMaps
+from .query_visualizer import AVSQueryVisualizer
 
-__all__ = ['AVSItemVisualizer', 'AVSLocalVisualizer', 'ClipFigure', 'overlay_labels']
+__all__ = [
+    'AVSItemVisualizer',
+    'AVSLocalVisualizer',
+    'AVSQueryVisualizer',
+    'ClipFigure',
+    'QueryMaps',
+    'overlay_labels',
+]

@@ -2,39 +2,32 @@
 """The layout of a clip's picture: labels at the left, a column a frame, the sound under them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from mmavs.utils.timing import FRAME_POSITION
 
-from .drawing import colour_levels, draw_text, draw_wave, font, log_mel_levels, spectrogram
+from .drawing import (
+    colour_levels,
+    draw_entry,
+    draw_text,
+    draw_wave,
+    entry_width,
+    log_mel_levels,
+    spectrogram,
+    text_width,
+)
+from .spans import Span, cut, runs_of
 
-WHITE, GREY = (255, 255, 255), (110, 110, 110)
+Colour = tuple[int, int, int]
+
+WHITE, GREY, BLACK = (255, 255, 255), (110, 110, 110), (20, 20, 20)
 MARGIN, GAP, LABELS = 12, 6, 96  # pixels: outside, between cells, column of labels
 TEXT, SMALL = 16, 13  # pixels: heights of the fonts
 CELL_LIMITS = (40, 240)  # pixels: least and largest longer side of a frame
 SOUND_HEIGHT = 110
 WAVE_HEIGHT = 54
 LEAST_PEAK = 0.01  # of full scale: quieter waveforms are not blown up further
-
-
-class Span(NamedTuple):
-    """A piece of the sound and where it is drawn.
-
-    Args:
-        left (int): Column of its first pixel.
-        pixels (int): Its length, gap included.
-        shown (int): Its length without the gap behind the last frame.
-        begin (float): Second of the clip at which it begins.
-        end (float): Second at which it ends.
-    """
-
-    left: int
-    pixels: int
-    shown: int
-    begin: float
-    end: float
 
 
 class ClipFigure:
@@ -44,11 +37,18 @@ class ClipFigure:
         num_frames (int): Columns.
         frame_shape (tuple[int, int]): Height and width of the frames, for the aspect of the cells.
         max_width (int): Of the picture; many frames make it wider rather than too small to see.
+        largest (int): Longer side of a cell, in pixels. Defaults to 240.
     """
 
-    def __init__(self, num_frames: int, frame_shape: tuple[int, int], max_width: int) -> None:
+    def __init__(
+        self,
+        num_frames: int,
+        frame_shape: tuple[int, int],
+        max_width: int,
+        largest: int = CELL_LIMITS[1],
+    ) -> None:
         height, width = frame_shape
-        smallest, largest = CELL_LIMITS
+        smallest = CELL_LIMITS[0]
         room = (max_width - 2 * MARGIN - LABELS) / num_frames - GAP
         scale = largest / max(height, width)
         scale = max(min(scale, room / width), smallest / max(height, width))
@@ -63,22 +63,23 @@ class ClipFigure:
         """The name of the clip, and name and RGB of each class at the right, or in lines below."""
         band = self._band(TEXT + 10)
         middle, right = len(band) / 2, self._width - MARGIN
-        if sum(_entry_width(name) for name, _ in legend) > self._width // 2:
-            self._add_legend_lines(legend)
+        if sum(entry_width(name, SMALL) for name, _ in legend) > self._width // 2:
+            self.add_legend(legend)
             legend = ()
         for name, colour in reversed(legend):
-            right -= _entry_width(name)
-            _draw_entry(band, right, name, colour)
+            right -= entry_width(name, SMALL)
+            draw_entry(band, right, name, colour, SMALL)
         room = max(right - MARGIN, 60)
         draw_text(band, title, (MARGIN, middle), TEXT, 'lm', max_width=room)
 
-    def _add_legend_lines(self, legend: Sequence[tuple[str, Sequence[int]]]) -> None:
+    def add_legend(self, legend: Sequence[tuple[str, Sequence[int]]]) -> None:
+        """Name and RGB of things, in lines from left to right."""
         left = self._width
         for name, colour in legend:
-            width = _entry_width(name)
+            width = entry_width(name, SMALL)
             if left + width > self._width - MARGIN:
                 band, left = self._band(SMALL + 7), MARGIN
-            _draw_entry(band, left, name, colour)
+            draw_entry(band, left, name, colour, SMALL)
             left += width
 
     def add_facts(self, facts: Sequence[str]) -> None:
@@ -86,21 +87,40 @@ class ClipFigure:
         line, room = '', self._width - 2 * MARGIN
         for fact in (*facts, ''):
             longer = f'{line}  |  {fact}' if line else fact
-            if not fact or (line and _text_width(longer, SMALL) > room):
+            if not fact or (line and text_width(longer, SMALL) > room):
                 band = self._band(SMALL + 5)
                 draw_text(band, line, (MARGIN, len(band) / 2), SMALL, 'lm', GREY, max_width=room)
                 longer = fact
             line = longer
 
-    def add_times(self, texts: Sequence[str]) -> None:
-        """What stands over the frames."""
+    def add_times(
+        self,
+        texts: Sequence[str],
+        colours: Sequence[Colour] | None = None,
+        backdrops: Sequence[Colour | None] | None = None,
+    ) -> None:
+        """What stands over the frames.
+
+        Args:
+            texts (Sequence[str]): One a frame.
+            colours (Sequence, optional): RGB of each. Defaults to None, all black.
+            backdrops (Sequence, optional): RGB of a box behind each, or None. Defaults to None.
+        """
         band = self._band(SMALL + 5)
-        for left, text in zip(self._columns, texts):
-            centre = left + self.cell[0] / 2
-            draw_text(band, text, (centre, len(band) / 2), SMALL, max_width=self._pitch - 2)
+        colours = colours or [BLACK] * len(texts)
+        backdrops = backdrops or [None] * len(texts)
+        for left, text, colour, backdrop in zip(self._columns, texts, colours, backdrops):
+            if backdrop is not None:
+                band[:, left : left + self.cell[0]] = backdrop
+            spot, room = (left + self.cell[0] / 2, len(band) / 2), self._pitch - 2
+            draw_text(band, text, spot, SMALL, colour=colour, max_width=room)
 
     def add_row(
-        self, label: str, images: Sequence[np.ndarray], notes: Sequence[str | None]
+        self,
+        label: str,
+        images: Sequence[np.ndarray],
+        notes: Sequence[str | None],
+        colour: Sequence[int] | None = None,
     ) -> None:
         """One picture a frame.
 
@@ -108,9 +128,12 @@ class ClipFigure:
             label (str): At the left.
             images (Sequence[ndarray]): Of the size ``cell``.
             notes (Sequence): A note dims the picture and stands on it; None leaves it.
+            colour (Sequence[int], optional): RGB of a bar before the pictures. Defaults to None.
         """
         band = self._band(self.cell[1])
-        draw_text(band, label, (MARGIN, len(band) / 2), TEXT, 'lm', max_width=LABELS - GAP)
+        draw_text(band, label, (MARGIN, len(band) / 2), TEXT, 'lm', max_width=LABELS - 2 * GAP)
+        if colour is not None:
+            band[:, self._columns[0] - GAP : self._columns[0] - 1] = colour
         for left, image, note in zip(self._columns, images, notes):
             spot = band[:, left : left + self.cell[0]]
             spot[:] = image if note is None else (image * 0.25 + 140).astype(np.uint8)
@@ -142,7 +165,7 @@ class ClipFigure:
         if audio.ndim == 4:
             self._add_log_mel(audio)
             return
-        heard = audio if whole else _cut(audio, clip_length * sample_rate)
+        heard = audio if whole else cut(audio, clip_length * sample_rate)
         label = f'Sound\n0-{sample_rate / 2000:g} kHz'
         seconds = heard.shape[-1] / sample_rate
         spans = self._spans(indices, seconds, whole)
@@ -168,7 +191,7 @@ class ClipFigure:
             clip_length (int): See :meth:`add_sound`.
             whole (bool): See :meth:`add_sound`.
         """
-        heard = audio if whole else _cut(audio, clip_length * sample_rate)
+        heard = audio if whole else cut(audio, clip_length * sample_rate)
         peak = float(np.abs(heard).max(initial=0))
         names = ('Left', 'Right') if len(heard) == 2 else [''] * len(heard)
         for name, channel in zip(names, heard):
@@ -215,7 +238,7 @@ class ClipFigure:
                 indices[first],
                 indices[first] + count,
             )
-            for first, count in _runs(indices)
+            for first, count in runs_of(indices)
         ]
 
     def _add_levels(
@@ -261,37 +284,3 @@ class ClipFigure:
         band = np.full((height, self._width, 3), 255, dtype=np.uint8)
         self._bands.append(band)
         return band
-
-
-def _cut(audio: np.ndarray, samples: int) -> np.ndarray:
-    """(C, samples): cut, or with zeros at the end."""
-    heard = np.zeros((len(audio), samples), dtype=np.float32)
-    heard[:, : audio.shape[-1]] = audio[:, :samples]
-    return heard
-
-
-def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
-    """Position and length of each run of consecutive numbers."""
-    runs: list[tuple[int, int]] = []
-    for position, index in enumerate(indices):
-        if runs and index == indices[position - 1] + 1:
-            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-        else:
-            runs.append((position, 1))
-    return runs
-
-
-def _entry_width(name: str) -> int:
-    """Of an entry of the legend: gap, colour, gap, name."""
-    return 14 + SMALL + 5 + _text_width(name, SMALL)
-
-
-def _draw_entry(band: np.ndarray, left: int, name: str, colour: Sequence[int]) -> None:
-    middle = len(band) / 2
-    top, left = round(middle - SMALL / 2), left + 14
-    band[top : top + SMALL, left : left + SMALL] = colour
-    draw_text(band, name, (left + SMALL + 5, middle), SMALL, 'lm')
-
-
-def _text_width(text: str, size: int) -> int:
-    return round(font(size).getlength(text))

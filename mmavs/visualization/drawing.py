@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import product
 
 import cv2
 import numpy as np
@@ -13,6 +14,12 @@ from mmavs.structures import IGNORE_INDEX
 
 DYNAMIC_RANGE = 80.0
 """float: Decibels from the loudest point of a spectrogram down to black."""
+
+ABOVE, BELOW = (200, 20, 40), (30, 90, 190)
+"""tuple[int]: RGB of levels above and below 0."""
+
+FIRST_COLOUR = 35
+"""int: Place of orange among the colours of :func:`distinct_colours`."""
 
 LEAST_TEXT = 9
 """int: Height in pixels below which text is cut rather than shrunk."""
@@ -129,6 +136,24 @@ def draw_text(
     canvas[:] = np.asarray(image)
 
 
+def text_width(text: str, size: int) -> int:
+    """Width in pixels of one line in a font of this height."""
+    return round(font(size).getlength(text))
+
+
+def entry_width(name: str, size: int) -> int:
+    """Width of an entry of a legend: gap, colour, gap, name."""
+    return 14 + size + 5 + text_width(name, size)
+
+
+def draw_entry(band: np.ndarray, left: int, name: str, colour: Sequence[int], size: int) -> None:
+    """Draw an entry of a legend into a band (height, W, 3): a square of the colour, and a name."""
+    middle = len(band) / 2
+    top, left = round(middle - size / 2), left + 14
+    band[top : top + size, left : left + size] = colour
+    draw_text(band, name, (left + size + 5, middle), size, 'lm')
+
+
 def spectrogram(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """Magnitudes of a waveform over time and frequency, as the height of a colour map.
 
@@ -195,3 +220,37 @@ def colour_levels(levels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     grey = (np.ascontiguousarray(levels) * 255 + 0.5).astype(np.uint8)
     grey = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
     return cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_MAGMA), cv2.COLOR_BGR2RGB)
+
+
+def overlay_signed(image: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Paint levels over a pale grey frame: ``ABOVE`` 0, ``BELOW`` 0, and nothing where they are 0.
+
+    Args:
+        image (ndarray): (H, W, 3) uint8 RGB.
+        levels (ndarray): (H, W) in [-1, 1]; what is beyond is cut.
+
+    Returns:
+        ndarray: A new picture.
+    """
+    grey = image.mean(2, keepdims=True) * 0.5 + 127
+    strength = 0.9 * np.abs(levels[..., None]).clip(0, 1) ** 0.7
+    colour = np.where(levels[..., None] > 0, ABOVE, BELOW)
+    return (grey * (1 - strength) + colour * strength + 0.5).astype(np.uint8)
+
+
+def distinct_colours(count: int) -> list[tuple[int, int, int]]:
+    """Vivid RGB colours, each as far as possible (in CIELAB) from those before it.
+
+    There are 324; beyond that they repeat.
+    """
+    hues, saturations, values = range(0, 360, 10), (0.45, 0.7, 1.0), (0.5, 0.75, 1.0)
+    grid = np.float32([list(product(hues, saturations, values))])
+    rgb = cv2.cvtColor(grid, cv2.COLOR_HSV2RGB)
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)[0]
+    chosen, distance = [], np.full(len(lab), np.inf)
+    spot = FIRST_COLOUR
+    for _ in range(count):
+        chosen.append(spot)
+        distance = np.minimum(distance, np.linalg.norm(lab - lab[spot], axis=1))
+        spot = int(distance.argmax())
+    return [tuple(colour) for colour in np.rint(255 * rgb[0][chosen]).astype(int).tolist()]

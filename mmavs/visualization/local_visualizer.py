@@ -16,7 +16,7 @@ from mmavs.registry import VISUALIZERS
 from mmavs.structures import IGNORE_INDEX, AVSDataSample
 from mmavs.utils.timing import FRAME_POSITION
 
-from .clip_figure import ClipFigure
+from .clip_figure import CELL_LIMITS, ClipFigure
 from .drawing import overlay_labels, resize_image, resize_labels
 
 DEFAULT_PALETTE = ((0, 0, 0), (230, 60, 60))
@@ -143,31 +143,56 @@ class AVSLocalVisualizer(Visualizer):
         Returns:
             ndarray: (H, W, 3) uint8 RGB.
         """
-        images = as_images(frames)
+        return self._figure_of(
+            name, as_images(frames), data_sample, audio, sample_rate, draw_gt, draw_pred
+        ).render()
+
+    def _figure_of(
+        self,
+        name: str,
+        images: list[np.ndarray],
+        data_sample: AVSDataSample | None = None,
+        audio: np.ndarray | Tensor | None = None,
+        sample_rate: int | None = None,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        largest: int = CELL_LIMITS[1],
+    ) -> ClipFigure:
+        """What :meth:`draw_clip` draws, so that more can be put under it."""
         sample = AVSDataSample() if data_sample is None else data_sample
         _check_length(name, len(images), sample)
-        figure = ClipFigure(len(images), images[0].shape[:2], self.max_width)
-        images = [resize_image(image, figure.cell) for image in images]
-        valid = flags_of(sample, 'frame_valid', len(images))
+        figure = ClipFigure(len(images), images[0].shape[:2], self.max_width, largest)
         figure.add_title(name, self._legend(sample))
         figure.add_times(times_of(sample, len(images), audio))
-        figure.add_row('Frames', images, [None if flag else 'padding' for flag in valid])
-        if draw_gt and 'gt_sem_seg' in sample:
-            annotated = flags_of(sample, 'frame_annotated', len(images))
-            notes = [
-                'padding' if not real else None if flag else 'no mask'
-                for real, flag in zip(valid, annotated)
-            ]
-            figure.add_row('Ground\ntruth', self._paint(images, sample.gt_sem_seg.data), notes)
-        if draw_pred and 'pred_sem_seg' in sample:
-            notes = [None if flag else 'padding' for flag in valid]
-            figure.add_row('Prediction', self._paint(images, sample.pred_sem_seg.data), notes)
+        self._add_rows(figure, images, sample, draw_gt, draw_pred)
         if audio is not None:
             indices = sample.metainfo.get('frame_indices', range(len(images)))
             clip_length = sample.metainfo.get('num_clip_frames', len(images))
             audio = audio.detach().cpu().numpy() if isinstance(audio, Tensor) else audio
             figure.add_sound(audio, sample_rate or 16000, list(indices), clip_length)
-        return figure.render()
+        return figure
+
+    def _add_rows(
+        self,
+        figure: ClipFigure,
+        images: list[np.ndarray],
+        sample: AVSDataSample,
+        draw_gt: bool,
+        draw_pred: bool,
+    ) -> None:
+        """Frames, and ground truth and predictions as far as they are known."""
+        images = [resize_image(image, figure.cell) for image in images]
+        valid = flags_of(sample, 'frame_valid', len(images))
+        padding = [None if flag else 'padding' for flag in valid]
+        figure.add_row('Frames', images, padding)
+        if draw_gt and 'gt_sem_seg' in sample:
+            annotated = flags_of(sample, 'frame_annotated', len(images))
+            notes = [
+                note or (None if flag else 'no mask') for note, flag in zip(padding, annotated)
+            ]
+            figure.add_row('Ground\ntruth', self._paint(images, sample.gt_sem_seg.data), notes)
+        if draw_pred and 'pred_sem_seg' in sample:
+            figure.add_row('Prediction', self._paint(images, sample.pred_sem_seg.data), padding)
 
     def _paint(self, images: list[np.ndarray], labels: Tensor) -> list[np.ndarray]:
         size = images[0].shape[1::-1]

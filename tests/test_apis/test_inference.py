@@ -135,9 +135,12 @@ def test_bad_clips(model):
         inference_model(model, frames, 'missing.wav')
 
 
-def test_config_without_pipeline():
+@pytest.mark.parametrize('is_none', [False, True])
+def test_config_without_pipeline(is_none):
     config = toy_config()
     config._cfg_dict.pop('test_dataloader')
+    if is_none:  # a config may so drop what its base has
+        config.test_dataloader = None
     model = init_model(config)
     with pytest.raises(ValueError, match='no test_dataloader.dataset.pipeline'):
         inference_model(model, np.stack([square_frame(SIZE)]), sound([True] * 5))

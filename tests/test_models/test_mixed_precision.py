@@ -92,13 +92,28 @@ def test_logits_and_losses_are_near_those_of_float32(kind, num_classes, dtype):
         assert abs(found_losses[name] - loss) < relative * moves
 
 
+PAPER = dict(
+    loss_mask=dict(type='SemanticDiceLoss'), loss_mix=dict(type='LinearMixingLoss', embed_dims=32)
+)
+
+
 @pytest.mark.parametrize('ignored', [False, True])
-@pytest.mark.parametrize('num_classes', [1, 5])
-@pytest.mark.parametrize('kind', ['resnet', 'tpavi'])
-def test_losses_are_computed_in_float32(kind, num_classes, ignored):
+@pytest.mark.parametrize(
+    ('kind', 'num_classes', 'objectives'),
+    [
+        ('resnet', 1, {}),
+        ('resnet', 5, {}),
+        ('resnet', 5, PAPER),
+        ('tpavi', 1, {}),
+        ('tpavi', 5, {}),
+    ],
+)
+def test_losses_are_computed_in_float32(kind, num_classes, objectives, ignored):
     """Under autocast, of bfloat16 outputs: to the last bit those of the same outputs in float32."""
     clips = make_clips(num_classes)
-    model = build(tiny_config(kind, num_classes=num_classes))
+    config = tiny_config(kind, num_classes=num_classes)
+    config['decode_head'].update(objectives)
+    model = build(config)
     outputs = forward(model, clips, BF16)
     assert outputs.logits.dtype == BF16
     target, annotated = targets(clips)

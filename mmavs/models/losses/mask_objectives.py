@@ -140,7 +140,7 @@ class MixingLoss(BinaryMaskLoss):
 
     def mixed_logits(self, mask_feature: Tensor) -> Tensor:
         """Logits (M, 1, h, w) of the mask feature (M, D, h, w)."""
-        return mask_feature.float().mean(1, keepdim=True)
+        return mask_feature.mean(1, keepdim=True)
 
     def forward(self, mask_feature: Tensor, target: Tensor) -> Tensor:
         """Mean over the frames.
@@ -152,8 +152,9 @@ class MixingLoss(BinaryMaskLoss):
         Returns:
             Tensor: Scalar.
         """
-        logits = self.mixed_logits(mask_feature)
-        logits = F.interpolate(logits, target.shape[-2:], mode='bilinear', align_corners=False)
+        with torch.autocast(mask_feature.device.type, enabled=False):
+            logits = self.mixed_logits(mask_feature.float())
+            logits = F.interpolate(logits, target.shape[-2:], mode='bilinear', align_corners=False)
         return super().forward(logits, target)
 
 
