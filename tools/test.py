@@ -123,14 +123,13 @@ def use_protocols(runner: Runner, choice: str) -> list[Protocol]:
     return protocols
 
 
-def main() -> None:
-    """Build the runner and test."""
-    args = parse_args()
-    try:
-        cfg = build_config(args)
-        setup_distributed(cfg)
-    except (FileNotFoundError, ValueError) as error:
-        fail(TOOL, error)
+def evaluate(args: argparse.Namespace, cfg: Config) -> None:
+    """Test, print the table of protocols, write the scores.
+
+    Args:
+        args (argparse.Namespace): Of the command line.
+        cfg (Config): Of the test.
+    """
     runner = make_runner(cfg)
     try:
         protocols = use_protocols(runner, args.protocol) if args.protocol else []
@@ -148,6 +147,17 @@ def main() -> None:
         values = {name: float(value) for name, value in scores.items()}
         values = {name: v if math.isfinite(v) else None for name, v in values.items()}
         mmengine.dump(values, args.out, indent=2)
+
+
+def main() -> None:
+    """Read the config, test, and leave the other processes."""
+    args = parse_args()
+    try:
+        cfg = build_config(args)
+        setup_distributed(cfg)
+    except (FileNotFoundError, ValueError) as error:
+        fail(TOOL, error)
+    evaluate(args, cfg)
     shutdown_distributed()
 
 

@@ -100,8 +100,7 @@ def main() -> None:
         setup_distributed(cfg)
     except (FileNotFoundError, ValueError) as error:
         fail('tools/train.py', error)
-    runner = make_runner(cfg)
-    runner.train()
+    make_runner(cfg).train()
     shutdown_distributed()
 
 

@@ -6,6 +6,7 @@ device of that number; both fail on a CPU. Here the group is started with gloo b
 is built, and the model is wrapped without a device.
 """
 
+import gc
 import os
 from datetime import timedelta
 
@@ -63,6 +64,12 @@ def setup_distributed(cfg: Config) -> bool:
 
 
 def shutdown_distributed() -> None:
-    """End the process group, if there is one, before the interpreter takes its threads down."""
+    """End the process group, if there is one, before the interpreter takes its threads down.
+
+    A wrapped model holds the group too, and a runner is part of reference cycles: without a
+    collection here the group would live until the interpreter ends, where gloo aborts now and then
+    («terminate called without an active exception»). The caller must have let go of the runner.
+    """
     if torch_dist.is_available() and torch_dist.is_initialized():
+        gc.collect()
         torch_dist.destroy_process_group()

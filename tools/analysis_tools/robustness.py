@@ -226,6 +226,7 @@ def main() -> None:
     except (OSError, ValueError, UnsafeCheckpointError) as error:
         fail(TOOL, error)
     scores = runner.test()
+    del runner  # it holds the process group
     if is_main_process():
         print(write_results(scores, cfg, args))
         print(f'Written: {cfg.work_dir}/robustness.{{json,md,png}}')
