@@ -24,11 +24,6 @@ class ClipLayout:
     valid: Tensor
     has_padding: bool = False
 
-    @property
-    def num_clips(self) -> int:
-        """B."""
-        return len(self.valid) // self.num_frames
-
     @cached_property
     def is_full(self) -> bool:
         """Whether every row was computed, so that rows are B*T."""

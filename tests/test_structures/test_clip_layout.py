@@ -12,7 +12,7 @@ def test_rows_of_valid_frames_go_to_their_places_and_back():
     layout = ClipLayout(3, VALID)
     rows = torch.arange(10.0).reshape(5, 2)
     clips = layout.to_clips(rows, fill=torch.tensor([7.0, 8.0]))
-    assert clips.shape == (2, 3, 2) and layout.num_clips == 2
+    assert clips.shape == (2, 3, 2)
     assert clips[0].tolist() == [[0, 1], [2, 3], [7, 8]]
     assert clips[1].tolist() == [[4, 5], [6, 7], [8, 9]]
     assert torch.equal(layout.to_rows(clips), rows)
