@@ -31,5 +31,5 @@ def head_inputs(frames=2):
 def one_frame(row, feats, audio, layout):
     """The inputs of one of the frames alone."""
     only = slice(row, row + 1)
-    sound = AudioFeatures(*(x[only] for x in audio))
+    sound = audio.rows(only)
     return [feat[only] for feat in feats], sound, ClipLayout(1, layout.valid[only])

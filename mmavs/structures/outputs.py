@@ -13,10 +13,36 @@ class AudioFeatures(NamedTuple):
     Attributes:
         embed (Tensor): (N, L, C), L tokens a frame.
         map (Tensor, optional): (N, C, h, w) time-frequency feature map.
+        pyramid (tuple[Tensor], optional): (N, C_l, h_l, w_l) each, the maps of the encoder's
+            stages, finest first, time x frequency.
+        spectrogram (Tensor, optional): (N, Ca, t, f) linear mel magnitudes, which add up when
+            sounds are mixed; Ca channels of sound.
     """
 
     embed: Tensor
     map: Tensor | None = None
+    pyramid: tuple[Tensor, ...] | None = None
+    spectrogram: Tensor | None = None
+
+    def rows(self, index: Tensor) -> 'AudioFeatures':
+        """The features of some rows.
+
+        Args:
+            index (Tensor): (N,) bool, or int64 numbers of rows.
+
+        Returns:
+            AudioFeatures: With the chosen rows.
+        """
+        chosen = self._replace(
+            **{
+                name: value[index]
+                for name, value in self._asdict().items()
+                if isinstance(value, Tensor)
+            }
+        )
+        if self.pyramid is None:
+            return chosen
+        return chosen._replace(pyramid=tuple(level[index] for level in self.pyramid))
 
 
 class QueryOutputs(NamedTuple):

@@ -11,6 +11,8 @@ from torch import Tensor
 from mmavs.registry import MODELS
 
 ON_SHORT = ('error', 'repeat_last', 'zeros')
+LOG_OFFSET = 0.01
+"""float: What VGGish adds to the magnitudes before the logarithm."""
 
 
 def hertz_to_mel(hertz: np.ndarray | float) -> np.ndarray:
@@ -43,6 +45,34 @@ def mel_matrix(
     weights = np.maximum(0.0, np.minimum(rising, falling))
     weights[0] = 0.0  # the DC bin never counts
     return weights
+
+
+def log_magnitude(mel: Tensor, log_offset: float = LOG_OFFSET) -> Tensor:
+    """Linear mel magnitudes as the log-mel that networks read: ``ln(mel + log_offset)``.
+
+    Args:
+        mel (Tensor): Of any shape, not negative.
+        log_offset (float): Defaults to that of VGGish.
+
+    Returns:
+        Tensor: float32; computed in float64, whatever autocast says.
+    """
+    with torch.autocast(mel.device.type, enabled=False):
+        return torch.log(mel.double() + log_offset).float()
+
+
+def linear_magnitude(log_mel: Tensor, log_offset: float = LOG_OFFSET) -> Tensor:
+    """The inverse of :func:`log_magnitude`: magnitudes, which add up when sounds are mixed.
+
+    Args:
+        log_mel (Tensor): Of any shape.
+        log_offset (float): What was added before the logarithm. Defaults to that of VGGish.
+
+    Returns:
+        Tensor: float32, not negative; computed in float64.
+    """
+    with torch.autocast(log_mel.device.type, enabled=False):
+        return (torch.exp(log_mel.double()) - log_offset).clamp(min=0).float()
 
 
 @MODELS.register_module()
@@ -85,7 +115,7 @@ class LogMelFrontend(BaseModule):
         hop_length: int = 160,
         num_mels: int = 64,
         mel_range: tuple[float, float] = (125.0, 7500.0),
-        log_offset: float = 0.01,
+        log_offset: float = LOG_OFFSET,
         example_frames: int = 96,
         example_hop: int = 96,
         on_short: str = 'error',
@@ -197,8 +227,7 @@ class LogMelFrontend(BaseModule):
 
     def compress(self, mel: Tensor) -> Tensor:
         """``ln(mel + log_offset)`` in float64, given as float32."""
-        with torch.autocast(mel.device.type, enabled=False):
-            return torch.log(mel.double() + self.log_offset).float()
+        return log_magnitude(mel, self.log_offset)
 
     def _check_waveform(self, waveform: Tensor) -> None:
         if not waveform.is_floating_point():

@@ -3,14 +3,15 @@
 
 from typing import Any
 
-import torch
 from mmcv.cnn import build_norm_layer
-from mmengine.model import BaseModule
 from mmseg.utils import OptConfigType, OptMultiConfig
 from torch import Tensor, nn
 
 from mmavs.registry import MODELS
 from mmavs.structures import AudioFeatures
+
+from .example_encoder import ExampleEncoder, spread_kernel
+from .log_mel import linear_magnitude
 
 CONVS_PER_STAGE = (1, 1, 2, 2)
 """tuple[int]: 3x3 convolutions before each of the four max-pools."""
@@ -20,7 +21,7 @@ FC_GRID = (6, 4)
 
 
 @MODELS.register_module()
-class VGGish(BaseModule):
+class VGGish(ExampleEncoder):
     """Encode the sound of each frame, 0.96 s a frame.
 
     Module names and order are those of torchvggish, so ``vggish-10086976.pth`` loads strictly.
@@ -49,6 +50,8 @@ class VGGish(BaseModule):
         norm_cfg (dict, optional): Norm after each convolution, for training from nothing: without
             one the vectors of different sounds are nearly parallel at first. Official files do not
             fit then. Defaults to None.
+        with_pyramid (bool): Also give the maps of all four stages and the linear spectrogram, as
+            CPM reads them. Defaults to False.
         init_cfg (dict, optional): Where the weights come from. Defaults to None.
     """
 
@@ -63,9 +66,10 @@ class VGGish(BaseModule):
         channels: tuple[int, ...] = (64, 128, 256, 256, 512, 512),
         fc_channels: tuple[int, ...] = (4096, 4096, 128),
         norm_cfg: OptConfigType = None,
+        with_pyramid: bool = False,
         init_cfg: OptMultiConfig = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(frontend, frozen, in_channels, init_cfg)
         out = out or ('vector' if with_fc else 'tokens')
         if out not in ('vector', 'tokens'):
             raise ValueError(f"out must be 'vector', 'tokens' or None, got {out!r}.")
@@ -73,19 +77,15 @@ class VGGish(BaseModule):
             raise ValueError("out='vector' is the output of the FC layers: set with_fc=True.")
         if len(channels) != sum(CONVS_PER_STAGE):
             raise ValueError(f'channels must be {sum(CONVS_PER_STAGE)} numbers, got {channels}.')
-        self.frontend = MODELS.build(frontend) if frontend is not None else None
-        self.frozen = frozen
-        self.in_channels = in_channels
         self.out = out
+        self.with_pyramid = with_pyramid
         self.features = self._conv_layers(in_channels, channels, norm_cfg)
         self.embeddings = None
         if with_fc:
             width = FC_GRID[0] * FC_GRID[1] * channels[-1]
             self.embeddings = self._fc_layers(width, fc_channels, final_relu)
         self.embed_dims = fc_channels[-1] if out == 'vector' else channels[-1]
-        if frozen:
-            self.requires_grad_(False)
-            self.eval()
+        self.freeze()
 
     @staticmethod
     def _conv_layers(
@@ -112,77 +112,45 @@ class VGGish(BaseModule):
             width = out_width
         return nn.Sequential(*(layers if final_relu else layers[:-1]))
 
-    def train(self, mode: bool = True) -> 'VGGish':
-        """Set the mode; a frozen encoder stays in eval mode."""
-        return super().train(mode and not self.frozen)
-
-    def forward(
-        self, audio: Tensor, num_frames: int | None = None, frame_indices: Tensor | None = None
-    ) -> AudioFeatures:
-        """Encode the sound of the wanted frames.
+    def encode(self, examples: Tensor) -> AudioFeatures:
+        """Encode log-mel examples.
 
         Args:
-            audio (Tensor): (B, C, S) float32 waveforms in [-1, 1] of whole clips, or
-                (B, T, C, 96, 64) float32 log-mel examples of the wanted frames.
-            num_frames (int, optional): Frames of the whole clip, for waveforms. None: as many as
-                the sound holds.
-            frame_indices (Tensor, optional): (B, T) int64, the frames of the clip that are wanted,
-                for waveforms; only these are computed. None: all.
+            examples (Tensor): (N, C, 96, 64); other sizes with ``out='tokens'`` only.
 
         Returns:
-            AudioFeatures: Rows are N = B*T, clip-major. ``embed`` (N, 1, 128), or (N, 24, 512)
-            with index ``4 * time + mel`` if ``out='tokens'``; ``map`` (N, 512, 6, 4), time x mel.
+            AudioFeatures: ``embed`` (N, 1, 128), or (N, 24, 512) with index ``4 * time + mel`` if
+            ``out='tokens'``; ``map`` (N, 512, 6, 4), time x mel; ``pyramid`` and ``spectrogram``
+            (N, C, 96, 64), if asked for.
 
         Raises:
-            ValueError: If the audio has another shape or number of channels than expected.
+            ValueError: If the FC layers cannot read the size.
         """
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            examples = self._examples(audio, num_frames, frame_indices)
-            feature_map = self.features(examples.flatten(0, 1))
-            tokens = feature_map.flatten(2).transpose(1, 2)
+        with self.gradients():
+            stages = self._stages(examples) if self.with_pyramid else (self.features(examples),)
+            tokens = stages[-1].flatten(2).transpose(1, 2)
+            features = AudioFeatures(tokens, stages[-1])
+            if self.with_pyramid:
+                spectrogram = linear_magnitude(examples, self.log_offset)
+                features = features._replace(pyramid=stages, spectrogram=spectrogram)
             if self.out == 'tokens':
-                return AudioFeatures(tokens, feature_map)
-            if feature_map.shape[-2:] != FC_GRID:
+                return features
+            if stages[-1].shape[-2:] != FC_GRID:
                 raise ValueError(
                     'The FC layers read examples of 96 x 64 (time x mel), got '
                     f"{tuple(examples.shape[-2:])}. Use out='tokens' for other sizes."
                 )
             # The official code flattens channels-last: index (4 * time + mel) * 512 + channel.
-            return AudioFeatures(self.embeddings(tokens.flatten(1))[:, None], feature_map)
+            return features._replace(embed=self.embeddings(tokens.flatten(1))[:, None])
 
-    def _examples(
-        self, audio: Tensor, num_frames: int | None, frame_indices: Tensor | None
-    ) -> Tensor:
-        """Either kind of audio -> (B, T, C, 96, 64) log-mel examples."""
-        if audio.ndim == 3:
-            if self.frontend is None:
-                raise ValueError(
-                    f'Got waveforms of shape {tuple(audio.shape)}, but this VGGish has no front '
-                    "end. Set frontend=dict(type='LogMelFrontend') or give log-mel examples."
-                )
-            if self.in_channels == 1:
-                audio = audio.mean(1, keepdim=True)
-            self._check_channels(audio.shape[1])
-            return self.frontend(audio, num_frames, frame_indices)
-        if audio.ndim != 5:
-            raise ValueError(
-                'Audio is (B, C, S) waveforms or (B, T, C, time, mel) log-mel examples, got shape '
-                f'{tuple(audio.shape)}.'
-            )
-        self._check_channels(audio.shape[2])
-        if frame_indices is not None and tuple(frame_indices.shape) != tuple(audio.shape[:2]):
-            raise ValueError(
-                'Log-mel examples are those of the wanted frames: expected (B, T) = '
-                f'{tuple(frame_indices.shape)} of them, got {tuple(audio.shape[:2])}.'
-            )
-        return audio
-
-    def _check_channels(self, channels: int) -> None:
-        if channels != self.in_channels:
-            raise ValueError(
-                f'This VGGish has in_channels={self.in_channels}, the audio has {channels} '
-                'channel(s). Change in_channels or the channels that the pipeline loads.'
-            )
+    def _stages(self, examples: Tensor) -> tuple[Tensor, ...]:
+        """What each max-pool gives, finest first: (N, 64, 48, 32) to (N, 512, 6, 4)."""
+        stages = []
+        for layer in self.features:
+            examples = layer(examples)
+            if isinstance(layer, nn.MaxPool2d):
+                stages.append(examples)
+        return tuple(stages)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any
@@ -195,5 +163,5 @@ class VGGish(BaseModule):
         key = f'{prefix}features.0.weight'
         kernel = state_dict.get(key)
         if kernel is not None and kernel.shape[1] == 1 and self.in_channels > 1:
-            state_dict[key] = kernel.repeat(1, self.in_channels, 1, 1) / self.in_channels
+            state_dict[key] = spread_kernel(kernel, self.in_channels)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

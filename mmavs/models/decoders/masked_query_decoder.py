@@ -62,6 +62,9 @@ class MaskedQueryDecoder(BaseModule):
     VCT with D = 2 is ``reads=('audio', 's32', 's16', 's8'), num_iterations=2,
     final_reads=('audio',)``; COMBO is ``reads=('s32', 's16', 's8'), num_iterations=3``.
 
+    CPM's audio decoder TD-A is ``first_reads=('a16', 'a8', 'a4')``: blocks before the first
+    prediction, which read their sources whole (CPM sheet, section 3.3).
+
     Args:
         reads (Sequence[str]): Source of each block of one iteration, as :meth:`forward` gets them
             by name.
@@ -69,6 +72,8 @@ class MaskedQueryDecoder(BaseModule):
             own. Defaults to 1.
         final_reads (Sequence[str]): Sources of the blocks after the last iteration.
             Defaults to none.
+        first_reads (Sequence[str]): Sources of the blocks before the first prediction, which are
+            read whole. Defaults to none.
         unmasked (Sequence[str]): Sources that queries read whole. Defaults to ``('audio',)``.
         num_queries (int): Q. Defaults to 100.
         embed_dims (int): D of the queries. Defaults to 256.
@@ -86,6 +91,7 @@ class MaskedQueryDecoder(BaseModule):
         reads: Sequence[str],
         num_iterations: int = 1,
         final_reads: Sequence[str] = (),
+        first_reads: Sequence[str] = (),
         unmasked: Sequence[str] = ('audio',),
         num_queries: int = 100,
         embed_dims: int = 256,
@@ -101,6 +107,8 @@ class MaskedQueryDecoder(BaseModule):
                 f'The decoder has no block: reads={tuple(reads)}, num_iterations={num_iterations}, '
                 f"final_reads={tuple(final_reads)}. Name at least one source, such as 's8'."
             )
+        self.num_first = len(first_reads)
+        self.reads = (*first_reads, *self.reads)
         self.sources = tuple(dict.fromkeys(self.reads))
         self.unmasked = frozenset(unmasked)
         self.num_heads = num_heads
@@ -120,7 +128,12 @@ class MaskedQueryDecoder(BaseModule):
                 nn.init.xavier_uniform_(parameter)
 
     def forward(
-        self, queries: Tensor, sources: Mapping[str, Tensor], predict: Predict
+        self,
+        queries: Tensor,
+        sources: Mapping[str, Tensor],
+        predict: Predict,
+        positions: Tensor | None = None,
+        absent: Tensor | None = None,
     ) -> DecodedQueries:
         """Decode.
 
@@ -129,9 +142,14 @@ class MaskedQueryDecoder(BaseModule):
             sources (Mapping[str, Tensor]): Maps (V, D, h, w) by name. The sound is a map too: time
                 x frequency, or L x 1.
             predict (Callable): Of queries, their class scores and mask logits.
+            positions (Tensor, optional): (Q, D) or (1, D), codes of the queries. Defaults to the
+                learned ones, one a query.
+            absent (Tensor, optional): (V, Q) bool, queries that only fill a row up: no other
+                attends to them. Each row has one that does not. Defaults to None.
 
         Returns:
-            DecodedQueries: With predictions before the first and after every block.
+            DecodedQueries: With predictions after the blocks of ``first_reads``, which are of the
+            initial queries where there are none, and after every later block.
 
         Raises:
             ValueError: If a source that a block reads is not there.
@@ -145,18 +163,30 @@ class MaskedQueryDecoder(BaseModule):
             name: self._memory(sources[name], embed)
             for name, embed in zip(self.sources, self.level_embed.weight)
         }
-        positions = self.query_embed.weight.expand(len(queries), -1, -1)
-        predictions = [predict(queries)]
-        for layer, name in zip(self.layers, self.reads):
+        if positions is None:
+            positions = self.query_embed.weight
+        positions = positions.expand(*queries.shape[:2], -1)
+        blocked = None if absent is None else self._self_mask(absent)
+
+        def read(layer: nn.Module, name: str, cells: Tensor | None = None) -> Tensor:
             memory, code = memories[name]
-            queries = layer(
+            return layer(
                 queries,
                 key=memory,
                 value=memory,
                 query_pos=positions,
                 key_pos=code,
-                cross_attn_mask=self._attention_mask(name, predictions[-1][1], sources[name]),
+                self_attn_mask=blocked,
+                cross_attn_mask=cells,
             )
+
+        blocks = list(zip(self.layers, self.reads))
+        for layer, name in blocks[: self.num_first]:
+            queries = read(layer, name)
+        predictions = [predict(queries)]
+        for layer, name in blocks[self.num_first :]:
+            cells = self._attention_mask(name, predictions[-1][1], sources[name])
+            queries = read(layer, name, cells)
             predictions.append(predict(queries))
         return DecodedQueries(queries, *map(list, zip(*predictions)))
 
@@ -165,6 +195,11 @@ class MaskedQueryDecoder(BaseModule):
         tokens = source.flatten(2).transpose(1, 2) + embed
         code = self.positional_encoding(None, source[:1])
         return tokens, code.flatten(2).transpose(1, 2)
+
+    def _self_mask(self, absent: Tensor) -> Tensor:
+        """(V*heads, Q, Q) bool, True where a query must not look at another."""
+        mask = absent[:, None].expand(-1, absent.shape[1], -1)
+        return torch.repeat_interleave(mask, self.num_heads, dim=0)
 
     def _attention_mask(self, name: str, mask_logits: Tensor, source: Tensor) -> Tensor | None:
         """(V*heads, Q, h*w) bool, True where a query must not look; None: it looks everywhere."""

@@ -219,7 +219,7 @@ class AVSegmentor(BaseSegmentor):
         else:
             feats = self.extract_feat(*map(layout.to_rows, streams))
         if not layout.is_full:
-            audio = AudioFeatures(*(x if x is None else x[valid] for x in audio))
+            audio = audio.rows(valid)
         outputs = self.decode_head(feats, audio, layout)
         if outputs.logits is not None and outputs.logits.shape[-2:] != imgs.shape[-2:]:
             outputs.logits = F.interpolate(

@@ -1,11 +1,13 @@
 # Copyright (c) mmavs developers. All rights reserved.
 import copy
+import math
 
 import pytest
 import torch
 from mmengine.runner import load_checkpoint
 
 from mmavs.models.audio import LogMelFrontend, VGGish
+from mmavs.models.audio.log_mel import linear_magnitude, log_magnitude
 from mmavs.registry import MODELS
 from mmavs.testing.goldens import fill_inputs, golden_error, load_golden, official_state_dict
 
@@ -38,7 +40,7 @@ def test_golden(golden):
         'w5': torch.from_numpy(arrays['in_w5']),
     }
     for name, examples in inputs.items():
-        embed, feature_map = model(examples[None], 5)
+        embed, feature_map = model(examples[None], 5)[:2]
         assert embed.shape == (5, 1, 128)
         assert golden_error(arrays, f'embed_{name}', embed[:, 0]) < 1e-4
         assert golden_error(arrays, f'features_{name}', feature_map) < 1e-4
@@ -94,7 +96,7 @@ def test_only_the_wanted_frames_are_computed():
 
 def test_tokens_are_time_major():
     model = tiny(out='tokens')
-    embed, feature_map = model(torch.randn(1, 2, 1, 96, 64))
+    embed, feature_map = model(torch.randn(1, 2, 1, 96, 64))[:2]
     assert embed.shape == (2, 24, 8)
     for time in range(6):
         for mel in range(4):
@@ -108,7 +110,7 @@ def test_without_fc():
     assert all(name.startswith('features.') for name in model.state_dict())
     model.load_state_dict(full.state_dict(), strict=True)
     examples = torch.randn(1, 1, 1, 300, 64)  # no FC layer, so any length
-    embed, feature_map = model(examples)
+    embed, feature_map = model(examples)[:2]
     assert feature_map.shape == (1, 8, 18, 4)
     assert embed.shape == (1, 72, 8)
     assert torch.equal(feature_map, tiny(out='tokens')(examples).map)
@@ -211,3 +213,29 @@ def test_bad_input():
         tiny(out='map')
     with pytest.raises(ValueError, match='channels must be 6'):
         VGGish(channels=(64, 128))
+
+
+def test_pyramid_and_spectrogram():
+    """Every stage, and magnitudes that are those of the front end before the logarithm."""
+    plain, model = tiny(with_fc=False), tiny(with_fc=False, with_pyramid=True)
+    wave = waveform(2, 1, 80000)
+    expected, found = plain(wave, 5), model(wave, 5)
+    assert expected.pyramid is None and expected.spectrogram is None
+    assert torch.equal(found.embed, expected.embed)
+    sizes = [(2, 48, 32), (3, 24, 16), (4, 12, 8), (8, 6, 4)]
+    assert [tuple(level.shape[1:]) for level in found.pyramid] == sizes
+    assert torch.equal(found.pyramid[-1], found.map)
+    magnitude = model.frontend.mel_magnitude(wave)[:, 0, : 5 * 96].unflatten(1, (5, 96))
+    torch.testing.assert_close(found.spectrogram[:, 0], magnitude.flatten(0, 1).float())
+    rows = found.rows(torch.tensor([3, 1]))
+    assert torch.equal(rows.pyramid[2], found.pyramid[2][[3, 1]])
+    assert torch.equal(rows.spectrogram, found.spectrogram[[3, 1]])
+    assert plain(wave, 5).rows(torch.arange(10) < 2).embed.shape[0] == 2
+
+
+def test_magnitudes_add_up_and_come_back():
+    magnitudes = torch.rand(2, 3, 96, 64).square()
+    log_mel = log_magnitude(magnitudes.sum(0))
+    torch.testing.assert_close(linear_magnitude(log_mel), magnitudes.sum(0), atol=1e-6, rtol=1e-5)
+    assert log_magnitude(torch.zeros(1)).item() == pytest.approx(math.log(0.01))
+    assert (linear_magnitude(log_magnitude(torch.zeros(1))) >= 0).all()

@@ -1,5 +1,6 @@
 # Copyright (c) mmavs developers. All rights reserved.
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -175,3 +176,54 @@ def test_wrong_settings():
     queries, sources, predict = inputs(names=('s32', 's16'))
     with pytest.raises(ValueError, match=r"\['audio'\].*\['s16', 's32'\]"):
         tiny()(queries, sources, predict)
+
+
+CPM = dict(reads=('s32', 's16'), final_reads=(), first_reads=('audio', 'audio'))
+
+
+@torch.no_grad()
+def test_first_reads_are_whole_and_before_the_first_prediction():
+    """The first prediction is of what the first two layers give, which nothing is hidden from."""
+    queries, sources, predict = inputs()
+    decoder = tiny(**{**CPM, 'num_iterations': 1})
+    assert decoder.reads == ('audio', 'audio', 's32', 's16') and decoder.sources[0] == 'audio'
+    asked, masks = [], []
+    for layer in decoder.layers:
+        layer.register_forward_pre_hook(
+            lambda _, args, kwargs: masks.append(kwargs.get('cross_attn_mask')),
+            with_kwargs=True,
+        )
+    decoded = decoder(queries, sources, lambda x: (asked.append(x), predict(x))[1])
+    assert [mask is None for mask in masks] == [True, True, False, False]
+    assert len(asked) == len(decoded.cls_scores) == len(decoded.mask_logits) == 3
+    memory, code = decoder._memory(sources['audio'], decoder.level_embed.weight[0])
+    for layer in decoder.layers[:2]:
+        positions = decoder.query_embed.weight.expand(2, -1, -1)
+        queries = layer(queries, key=memory, value=memory, query_pos=positions, key_pos=code)
+    torch.testing.assert_close(asked[0], queries)
+
+
+@torch.no_grad()
+def test_absent_queries_change_nothing():
+    """Rows of different numbers of queries, filled up, are as each row alone."""
+    queries, sources, _ = inputs()
+    generator = torch.Generator().manual_seed(3)
+    mask_feature = torch.randn(2, 16, 8, 12, generator=generator)
+    predictor, decoder = QueryMaskPredictor(3, 16), tiny(**{**CPM, 'num_iterations': 1})
+    position = torch.randn(1, 16, generator=generator)
+    absent = torch.zeros(2, 5, dtype=torch.bool)
+    absent[1, 2:] = True
+
+    def decode(values, rows, **settings):
+        chosen = {name: value[rows] for name, value in sources.items()}
+        predict = partial(predictor, mask_feature=mask_feature[rows])
+        return decoder(values, chosen, predict, position, **settings)
+
+    found = decode(queries, slice(None), absent=absent)
+    other = decode(queries.masked_fill(absent[..., None], 100.0), slice(None), absent=absent)
+    assert torch.equal(other.queries[~absent], found.queries[~absent])
+    for row, count in ((0, 5), (1, 2)):
+        alone = decode(queries[[row], :count], [row])
+        torch.testing.assert_close(alone.queries[0], found.queries[row, :count])
+        for mine, theirs in zip(alone.mask_logits, found.mask_logits):
+            torch.testing.assert_close(mine[0], theirs[row, :count], rtol=1e-4, atol=1e-5)
