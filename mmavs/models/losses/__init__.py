@@ -6,6 +6,7 @@ from .batched_matching import (
     BatchedDiceCost,
     BatchedHungarianAssigner,
 )
+from .conditional_prompt_loss import ConditionalPromptLoss
 from .inter_frame_consistency import InterFrameConsistency
 from .mask_matching import MaskMatchingCriterion
 from .mask_objectives import (
@@ -16,8 +17,10 @@ from .mask_objectives import (
     SemanticDiceLoss,
     SemanticMaskLoss,
 )
+from .pixel_audio_contrast import PixelAudioContrast
 from .prototype_audio_contrast import PrototypeAudioContrast
 from .prototype_visual_contrast import PrototypeVisualContrast
+from .spectrogram_unmixing import SpectrogramUnmixing
 
 __all__ = [
     'AudioVisualMappingLoss',
@@ -27,12 +30,15 @@ __all__ = [
     'BatchedHungarianAssigner',
     'BinaryCrossEntropyLoss',
     'BinaryMaskLoss',
+    'ConditionalPromptLoss',
     'InterFrameConsistency',
     'LinearMixingLoss',
     'MaskMatchingCriterion',
     'MixingLoss',
+    'PixelAudioContrast',
     'PrototypeAudioContrast',
     'PrototypeVisualContrast',
     'SemanticDiceLoss',
     'SemanticMaskLoss',
+    'SpectrogramUnmixing',
 ]

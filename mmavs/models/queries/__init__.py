@@ -1,12 +1,16 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .audio_derived_query_generator import AudioDerivedQueryGenerator
 from .audio_query_generator import AudioQueryGenerator
+from .class_mixture import ClassMixture
+from .class_points import ClassPoints
 from .learned_query_generator import LearnedQueryGenerator
 from .prototype_prompted_query_generator import PrototypePromptedQueryGenerator
 
 __all__ = [
     'AudioDerivedQueryGenerator',
     'AudioQueryGenerator',
+    'ClassMixture',
+    'ClassPoints',
     'LearnedQueryGenerator',
     'PrototypePromptedQueryGenerator',
 ]
