@@ -4,6 +4,7 @@ from .batched_matching import (
     BatchedClassificationCost,
     BatchedCrossEntropyLossCost,
     BatchedDiceCost,
+    BatchedFocalLossCost,
     BatchedHungarianAssigner,
 )
 from .conditional_prompt_loss import ConditionalPromptLoss
@@ -27,6 +28,7 @@ __all__ = [
     'BatchedClassificationCost',
     'BatchedCrossEntropyLossCost',
     'BatchedDiceCost',
+    'BatchedFocalLossCost',
     'BatchedHungarianAssigner',
     'BinaryCrossEntropyLoss',
     'BinaryMaskLoss',

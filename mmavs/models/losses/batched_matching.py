@@ -10,6 +10,7 @@ from mmdet.models.task_modules.assigners import (
     ClassificationCost,
     CrossEntropyLossCost,
     DiceCost,
+    FocalLossCost,
     HungarianAssigner,
 )
 from mmengine.structures import InstanceData
@@ -63,6 +64,34 @@ class BatchedCrossEntropyLossCost(CrossEntropyLossCost):
 
 
 @TASK_UTILS.register_module()
+class BatchedFocalLossCost(FocalLossCost):
+    """:class:`mmdet.FocalLossCost` of masks, of one frame or of several: mean over the points.
+
+    Args:
+        weight (float): Factor of the cost. Defaults to 1.
+        alpha (float): Weight of points inside of a mask, 1 - alpha of those outside. Defaults to
+            0.25.
+        gamma (float): Exponent of 1 - probability of the truth. Defaults to 2.
+    """
+
+    takes_frames = True
+
+    def __init__(self, weight: float = 1.0, alpha: float = 0.25, gamma: float = 2.0) -> None:
+        super().__init__(alpha=alpha, gamma=gamma, binary_input=True, weight=weight)
+
+    def __call__(
+        self, pred_instances: InstanceData, gt_instances: InstanceData, *_: Any, **__: Any
+    ) -> Tensor:
+        """Cost (..., Q, N) of logits ``masks`` (..., Q, P) and targets ``masks`` (..., N, P)."""
+        logits, targets = pred_instances.masks, gt_instances.masks
+        scores = logits.sigmoid()
+        inside = self.alpha * (1 - scores).pow(self.gamma) * F.softplus(-logits)
+        outside = (1 - self.alpha) * scores.pow(self.gamma) * F.softplus(logits)
+        total = outside.sum(-1, keepdim=True) + (inside - outside) @ targets.mT
+        return self.weight * total / logits.shape[-1]
+
+
+@TASK_UTILS.register_module()
 class BatchedDiceCost(DiceCost):
     """:class:`mmdet.DiceCost` of one frame or of several, with first powers in the denominator.
 
@@ -105,8 +134,9 @@ class BatchedHungarianAssigner(HungarianAssigner):
             if not getattr(cost, 'takes_frames', False):
                 raise ValueError(
                     f'{type(cost).__name__} in match_costs takes one frame at a time. Choose '
-                    'BatchedClassificationCost, BatchedCrossEntropyLossCost or BatchedDiceCost, or '
-                    'give yours an axis for frames and an attribute takes_frames = True.'
+                    'BatchedClassificationCost, BatchedCrossEntropyLossCost, BatchedFocalLossCost '
+                    'or BatchedDiceCost, or give yours an axis for frames and an attribute '
+                    'takes_frames = True.'
                 )
 
     def cost(self, scores: Tensor, logits: Tensor, labels: Tensor, masks: Tensor) -> Tensor:

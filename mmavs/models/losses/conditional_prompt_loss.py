@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmavs.registry import MODELS
+from mmavs.structures import IGNORE_INDEX
 
 from .frame_targets import FrameTargets
 from .mask_matching import Matches
@@ -67,7 +68,7 @@ class ConditionalPromptLoss(nn.Module):
     ) -> tuple[FrameTargets, Matches]:
         """What n prompts are to find, as if they had been matched."""
         rows = torch.arange(len(labels), device=labels.device)
-        masks = target[prompted.nonzero()[:, 0]] == labels[:, None, None]
+        shown = target[prompted.nonzero()[:, 0]]
         targets = FrameTargets(
             chosen=None,
             counts=[1] * len(labels),
@@ -75,7 +76,8 @@ class ConditionalPromptLoss(nn.Module):
             frames=rows,
             slots=torch.zeros_like(rows),
             labels=labels,
-            masks=masks.float().unsqueeze(1),
+            masks=(shown == labels[:, None, None]).float().unsqueeze(1),
+            labelled=(shown != IGNORE_INDEX).float().unsqueeze(1),
         )
         found = rows.expand(num_layers, -1)
         return targets, Matches(

@@ -21,6 +21,8 @@ class FrameTargets:
         slots (Tensor): (N,) int64, the place of each mask among those of its frame.
         labels (Tensor): (N,) int64, its class.
         masks (Tensor): (N, 1, H, W) float32, 1 where the label map has that class.
+        labelled (Tensor, optional): (M, 1, H, W) float32, 1 where a pixel has a label; None: all
+            have.
     """
 
     chosen: Tensor | None
@@ -30,6 +32,7 @@ class FrameTargets:
     slots: Tensor
     labels: Tensor
     masks: Tensor
+    labelled: Tensor | None = None
 
     def choose(self, rows: Tensor) -> Tensor:
         """The M rows that count, of the rows of the batch."""
@@ -82,6 +85,10 @@ def split_labels(target: Tensor, num_classes: int, annotated: Tensor | None = No
     numbers = torch.stack([rows[frames], frames, slots, labels])
     chosen = None if len(rows) == len(target) else rows.to(target.device, non_blocking=True)
     rows, frames, slots, labels = numbers.to(target.device, non_blocking=True)
+    labelled = None
+    if flags[:, IGNORE_INDEX].any():
+        counted = target if chosen is None else target[chosen]
+        labelled = (counted != IGNORE_INDEX).float().unsqueeze(1)
     masks = target.to(torch.uint8)[rows] == labels.to(torch.uint8)[:, None, None]
     return FrameTargets(
         chosen=chosen,
@@ -91,4 +98,5 @@ def split_labels(target: Tensor, num_classes: int, annotated: Tensor | None = No
         slots=slots,
         labels=labels,
         masks=masks.float().unsqueeze(1),
+        labelled=labelled,
     )

@@ -2,6 +2,7 @@
 """The objective of query heads: queries are matched to masks, every decoder layer for itself."""
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ from mmavs.registry import MODELS, TASK_UTILS
 from mmavs.utils.query_assignments import publish_assignments
 
 from .frame_targets import FrameTargets, split_labels
+
+OUTSIDE = -1e4
+"""float: A logit whose BCE, focal loss and share in Dice are 0 where the target is 0."""
 
 
 class Matches(NamedTuple):
@@ -54,6 +58,8 @@ class MaskMatchingCriterion(nn.Module):
         oversample_ratio (float): Points looked at for each point of the losses. Defaults to 3.
         importance_sample_ratio (float): Share of the points of the losses that are those with the
             least certain logits; the others are random. Defaults to 0.75.
+        ignore_unlabelled (bool): Points without a label (255) count neither for costs nor for
+            losses; officially they are outside of every mask. Defaults to False.
 
     Raises:
         ValueError: If an argument is out of range, or ``class_weight`` has not K+1 numbers.
@@ -69,6 +75,7 @@ class MaskMatchingCriterion(nn.Module):
         num_points: int = 12544,
         oversample_ratio: float = 3.0,
         importance_sample_ratio: float = 0.75,
+        ignore_unlabelled: bool = False,
     ) -> None:
         super().__init__()
         if num_points < 1 or oversample_ratio < 1 or not 0 <= importance_sample_ratio <= 1:
@@ -79,6 +86,7 @@ class MaskMatchingCriterion(nn.Module):
             )
         self.num_classes = num_classes
         self.num_points = num_points
+        self.ignore_unlabelled = ignore_unlabelled
         self.sampling = (num_points, oversample_ratio, importance_sample_ratio)
         self.assigner = TASK_UTILS.build(assigner or default_assigner())
         self.loss_cls = MODELS.build(loss_cls or default_class_loss(num_classes))
@@ -195,7 +203,7 @@ class MaskMatchingCriterion(nn.Module):
                 )
                 found = matches.targets[layer]
                 logits = mask_logits[layer][targets.rows[found], matches.queries[layer]].float()
-                mask, dice = self._mask_losses(logits[:, None], targets.masks[found], num_masks)
+                mask, dice = self._mask_losses(logits[:, None], targets, found, num_masks)
                 losses[f'{prefix}loss_mask'], losses[f'{prefix}loss_dice'] = mask, dice
         return losses
 
@@ -207,32 +215,48 @@ class MaskMatchingCriterion(nn.Module):
         # Frames have different numbers of targets, so they are padded to the largest.
         padded = (len(cls_score), max(targets.counts))
         labels = targets.labels.new_zeros(padded).index_put(places, targets.labels)
-        sampled = point_sample(targets.masks, points[targets.frames]).squeeze(1)
+        blocked = self._blocked(points, targets.labelled)
+        of_masks = None if blocked is None else blocked[targets.frames]
+        sampled = point_sample(targets.masks, points[targets.frames])
+        sampled = block(sampled, of_masks, 0.0).squeeze(1)
         masks = sampled.new_zeros(*padded, self.num_points).index_put(places, sampled)
         size = frames_at_once(cls_score.device)
-        costs = [
-            self.assigner.cost(score.float(), point_sample(logit.float(), point), label, mask)
-            for score, logit, point, label, mask in zip(
-                *(x.split(size) for x in (cls_score, mask_logits, points, labels, masks))
-            )
-        ]
+        parts = [x.split(size) for x in (cls_score, mask_logits, points, labels, masks)]
+        parts.append(repeat(None) if blocked is None else blocked.split(size))
+        costs = []
+        for score, logit, point, label, mask, off in zip(*parts):
+            logits = block(point_sample(logit.float(), point), off, OUTSIDE)
+            costs.append(self.assigner.cost(score.float(), logits, label, mask))
         return torch.cat(costs).mT[places]
 
+    def _blocked(self, points: Tensor, labelled: Tensor | None) -> Tensor | None:
+        """(m, 1, P) bool, which of the points (m, P, 2) do not count; None: all do."""
+        if labelled is None or not self.ignore_unlabelled:
+            return None
+        return point_sample(labelled, points) < 0.5
+
     def _mask_losses(
-        self, logits: Tensor, masks: Tensor, num_masks: Tensor
+        self, logits: Tensor, targets: FrameTargets, found: Tensor, num_masks: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """BCE and Dice of matched logits (n, 1, h, w) and masks (n, 1, H, W) at sampled points."""
+        """BCE and Dice of logits (n, 1, h, w) at sampled points; found (n,) are their targets."""
         if not len(logits):
             return logits.sum(), logits.sum()  # 0, and in the graph
         with torch.no_grad():
             # The labels are not read where there is one map a mask.
             points = get_uncertain_point_coords_with_randomness(logits, None, *self.sampling)
-            goals = point_sample(masks, points).squeeze(1)
-        found = point_sample(logits, points).squeeze(1)
+            labelled = None if targets.labelled is None else targets.labelled[targets.frames[found]]
+            blocked = self._blocked(points, labelled)
+            goals = block(point_sample(targets.masks[found], points), blocked, 0.0).squeeze(1)
+        scores = block(point_sample(logits, points), blocked, OUTSIDE).squeeze(1)
         mask = self.loss_mask(
-            found.flatten(), goals.flatten(), avg_factor=num_masks * self.num_points
+            scores.flatten(), goals.flatten(), avg_factor=num_masks * self.num_points
         )
-        return mask, self.loss_dice(found, goals, avg_factor=num_masks)
+        return mask, self.loss_dice(scores, goals, avg_factor=num_masks)
+
+
+def block(values: Tensor, blocked: Tensor | None, fill: float) -> Tensor:
+    """Values with a number in the place of those that do not count."""
+    return values if blocked is None else values.masked_fill(blocked, fill)
 
 
 def frames_at_once(device: torch.device) -> int:

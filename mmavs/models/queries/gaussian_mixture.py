@@ -57,27 +57,32 @@ def responsibilities(
 ) -> Tensor:
     """E-step: how much of each sample each component takes (CPM, eq. 3; sheet cpm.md, 4.3).
 
+    Eq. 3 alone starves components: at 256 channels log densities differ by tens of nats, so of a
+    component that begins with an outlier no other sample becomes a part. Sinkhorn hands out the
+    samples in nearly equal parts.
+
     Args:
         samples (Tensor): (..., n, D).
         mixture (Gaussians): (..., M, D).
         valid (Tensor): (..., n) bool, samples that are there.
-        e_step (str): ``'soft'``: eq. 3. ``'sinkhorn'``: eq. 3 whose weights are replaced by those
-            of Sinkhorn iterations, so that no component is left without samples. ``'hard'``: the
-            component with the largest share in GMMSeg's Sinkhorn, at its temperature.
+        e_step (str): ``'soft'``: eq. 3. ``'hard'``: all of a sample for the component with the
+            largest share in Sinkhorn of the log densities, as in GMMSeg. ``'sinkhorn'``: the mean
+            of the two.
         num_iters (int): Of Sinkhorn. Defaults to 3.
 
     Returns:
         Tensor: (..., n, M) float64; rows sum to 1, those of samples that are not there to 0.
     """
+    there = valid.unsqueeze(-1)
     scores = component_log_density(samples, mixture.means, mixture.variances)
-    if e_step == 'hard':
-        present = scores.masked_fill(~valid.unsqueeze(-1), 0.0)
-        largest = present.abs().amax((-2, -1), keepdim=True).clamp(min=SMALLEST_MASS)
-        shares = sinkhorn(present / largest, valid, num_iters, epsilon=0.05)
-        hard = torch.zeros_like(shares).scatter_(-1, shares.argmax(-1, keepdim=True), 1.0)
-        return hard * valid.unsqueeze(-1)
-    scores = scores + mixture.weights.double().log().unsqueeze(-2)
-    return sinkhorn(scores, valid, num_iters if e_step == 'sinkhorn' else 0, epsilon=1.0)
+    soft = (scores + mixture.weights.double().log().unsqueeze(-2)).softmax(-1) * there
+    if e_step == 'soft':
+        return soft
+    scores = scores.masked_fill(~there, 0.0)
+    scores = scores / scores.abs().amax((-2, -1), keepdim=True).clamp(min=SMALLEST_MASS)
+    best = sinkhorn(scores, valid, num_iters).argmax(-1, keepdim=True)
+    hard = torch.zeros_like(scores).scatter_(-1, best, 1.0) * there
+    return hard if e_step == 'hard' else (soft + hard) / 2
 
 
 def variance_about(samples: Tensor, shares: Tensor, centres: Tensor) -> Tensor:
