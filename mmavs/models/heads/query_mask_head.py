@@ -11,8 +11,11 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from mmavs.models.losses.mask_matching import Matches
 from mmavs.registry import MODELS
 from mmavs.structures import AudioFeatures, ClipLayout, MaskOutputs
+
+from .query_readout import READOUTS
 
 AUDIO_SOURCES = ('embed', 'map')
 QUERY_SOURCES = ('mask_feature', 'backbone')
@@ -48,6 +51,13 @@ class QueryMaskHead(BaseModule):
         query_source (str): What the query generator looks at: ``'mask_feature'``, as in the
             official code, or ``'backbone'``, the backbone's finest map, as in VCT's paper. Defaults
             to 'mask_feature'.
+        audio_decoder (dict, optional): Makes maps of the encoder's stages, which the decoder reads
+            by their names (CPM). Defaults to None.
+        inference (str): How queries make scores, see :data:`READOUTS`: ``'semantic'`` or
+            ``'general'``. Defaults to 'semantic'.
+        coverage_layer (int, optional): The prediction whose classes ``predict`` writes into the
+            samples as ``query_labels``, for ``ClassCoverageMetric``; 0 is the first one, of the
+            initial queries, or behind the decoder's ``first_reads``. Defaults to None: none.
         loss_pac (dict, optional): Contrast of the sound and the query generator's prototypes (VCT).
             Defaults to None.
         loss_visual (dict, optional): Contrast of matched vision-derived queries and the prototypes,
@@ -58,7 +68,7 @@ class QueryMaskHead(BaseModule):
         init_cfg (dict, optional): Initialisation. Defaults to None.
 
     Raises:
-        ValueError: If a source is not known.
+        ValueError: If a source or the inference is not known.
     """
 
     def __init__(
@@ -74,6 +84,9 @@ class QueryMaskHead(BaseModule):
         audio_mlp: dict | None = None,
         audio_source: str = 'embed',
         query_source: str = 'mask_feature',
+        audio_decoder: dict | None = None,
+        inference: str = 'semantic',
+        coverage_layer: int | None = None,
         loss_pac: dict | None = None,
         loss_visual: dict | None = None,
         loss_consistency: dict | None = None,
@@ -85,13 +98,18 @@ class QueryMaskHead(BaseModule):
             raise ValueError(f'audio_source must be one of {AUDIO_SOURCES}, got {audio_source!r}.')
         if query_source not in QUERY_SOURCES:
             raise ValueError(f'query_source must be one of {QUERY_SOURCES}, got {query_source!r}.')
+        if inference not in READOUTS:
+            raise ValueError(f'inference must be one of {tuple(READOUTS)}, got {inference!r}.')
         self.num_classes = num_classes
+        self.inference = inference
+        self.coverage_layer = coverage_layer
         self.audio_source = audio_source
         self.query_source = query_source
         self.pixel_decoder = MODELS.build(pixel_decoder)
         self.fusion = _build(fusion)
         self.map_fusion = _build(map_fusion)
         self.audio_mlp = _build(audio_mlp)
+        self.audio_decoder = _build(audio_decoder)
         self.query_generator = MODELS.build(query_generator)
         self.decoder = MODELS.build(decoder)
         predictor = predictor or dict(
@@ -116,9 +134,9 @@ class QueryMaskHead(BaseModule):
         Returns:
             MaskOutputs: ``cls_scores`` and ``mask_logits`` of the initial queries and after each
             block; ``aux``: ``mask_feature`` (V, D, H_0, W_0) after the fusion, ``queries``
-            (V, Q, D) after the decoder, ``audio_tokens`` (V, L, D) as the decoder reads them,
-            ``query_assignment``, ``prototypes`` and ``visual_queries`` of the query generator,
-            ``layout``.
+            (V, Q, D) after the decoder, ``sources``, the maps that the decoder can read, by name,
+            ``audio_tokens`` (V, L, D) as the decoder reads them, ``query_assignment``,
+            ``prototypes`` and ``visual_queries`` of the query generator, ``layout``.
         """
         mask_feature, maps = self.pixel_decoder(feats)
         tokens, grid = self._audio_tokens(audio)
@@ -132,6 +150,7 @@ class QueryMaskHead(BaseModule):
         initial = self.query_generator(pixels, tokens, layout)
         sources = dict(zip(self.pixel_decoder.map_names, maps))
         sources['audio'] = tokens.transpose(1, 2).unflatten(-1, grid)
+        sources.update(self.audio_maps(audio))
         predict = partial(self.predictor, mask_feature=mask_feature)
         decoded = self.decoder(initial.queries, sources, predict)
         return MaskOutputs(
@@ -140,6 +159,7 @@ class QueryMaskHead(BaseModule):
             aux=dict(
                 mask_feature=mask_feature,
                 queries=decoded.queries,
+                sources=sources,
                 audio_tokens=tokens,
                 query_assignment=initial.assignment,
                 prototypes=initial.prototypes,
@@ -158,6 +178,21 @@ class QueryMaskHead(BaseModule):
                 "does, such as VGGish, or set audio_source='embed'."
             )
         return audio.map.flatten(2).transpose(1, 2), tuple(audio.map.shape[-2:])
+
+    def audio_maps(self, audio: AudioFeatures) -> dict[str, Tensor]:
+        """Maps (V, D, h, w) of the audio decoder by name, finest first; empty without one.
+
+        Raises:
+            ValueError: If the audio encoder gives no stages.
+        """
+        if self.audio_decoder is None:
+            return {}
+        if audio.pyramid is None:
+            raise ValueError(
+                'decode_head.audio_decoder reads the stages of the audio encoder, which gives '
+                'none: set with_pyramid=True of VGGish, or take AudioResNet.'
+            )
+        return dict(zip(self.audio_decoder.map_names, self.audio_decoder(audio.pyramid)))
 
     def loss(
         self,
@@ -182,6 +217,16 @@ class QueryMaskHead(BaseModule):
         Raises:
             ValueError: If a loss needs what the query generator does not give.
         """
+        return self.matched_losses(outputs, target, annotated, audio_labels)[0]
+
+    def matched_losses(
+        self,
+        outputs: MaskOutputs,
+        target: Tensor,
+        annotated: Tensor,
+        audio_labels: Tensor | None = None,
+    ) -> tuple[dict[str, Tensor], Matches]:
+        """The losses, and which query stands for which target; see :meth:`loss`."""
         losses, matches = self.criterion.matched_losses(
             outputs.cls_scores, outputs.mask_logits, target, annotated
         )
@@ -199,7 +244,7 @@ class QueryMaskHead(BaseModule):
             )
         if self.loss_consistency is not None:
             losses.update(self.loss_consistency(outputs.mask_logits, outputs.aux['layout']))
-        return losses
+        return losses, matches
 
     @staticmethod
     def _of_generator(outputs: MaskOutputs, key: str, asker: str) -> Tensor:
@@ -213,7 +258,7 @@ class QueryMaskHead(BaseModule):
         return found
 
     def semantic_scores(self, outputs: MaskOutputs, size: Sequence[int]) -> Tensor:
-        """Score of each class at each pixel: ``sum_q p_q(class) * p_q(pixel)`` (VCT, sheet 7).
+        """Score of each class at each pixel, as ``inference`` says.
 
         Args:
             outputs (MaskOutputs): What :meth:`forward` gave; the last prediction is read.
@@ -223,11 +268,16 @@ class QueryMaskHead(BaseModule):
             Tensor: (V, K, H, W) float32. Not a distribution over the classes.
         """
         with torch.autocast(outputs.mask_logits[-1].device.type, enabled=False):
+            readout = READOUTS[self.inference]
             scores = [
-                torch.einsum('qk,qhw->khw', classes.softmax(-1)[:, :-1], masks.sigmoid())
+                readout(classes.softmax(-1), masks.sigmoid())
                 for classes, masks in self._predictions(outputs, size)
             ]
         return torch.stack(scores)
+
+    def query_labels(self, outputs: MaskOutputs) -> Tensor:
+        """Class (V, Q) int64 that each query of ``coverage_layer`` says, K for no object."""
+        return outputs.cls_scores[self.coverage_layer].argmax(-1)
 
     def instances(
         self, outputs: MaskOutputs, size: Sequence[int], max_per_frame: int = 100

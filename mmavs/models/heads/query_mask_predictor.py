@@ -19,12 +19,21 @@ class QueryMaskPredictor(BaseModule):
     Args:
         num_classes (int): K, background included where it is a class. One more is «no object».
         embed_dims (int): D. Defaults to 256.
+        classifier (dict, optional): In the place of the linear one, such as CPM's
+            ``ClassMixture``; is given ``num_classes`` and ``embed_dims``. Defaults to None.
     """
 
-    def __init__(self, num_classes: int, embed_dims: int = 256) -> None:
+    def __init__(
+        self, num_classes: int, embed_dims: int = 256, classifier: dict | None = None
+    ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(embed_dims)
-        self.cls_embed = nn.Linear(embed_dims, num_classes + 1)
+        if classifier is None:
+            self.cls_embed = nn.Linear(embed_dims, num_classes + 1)
+        else:
+            self.cls_embed = MODELS.build(
+                dict(classifier, num_classes=num_classes, embed_dims=embed_dims)
+            )
         self.mask_embed = MLP(embed_dims, embed_dims, embed_dims, num_layers=3)
 
     def forward(self, queries: Tensor, mask_feature: Tensor) -> tuple[Tensor, Tensor]:

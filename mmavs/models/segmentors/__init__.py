@@ -1,4 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .avsegmentor import AVSegmentor
+from .cpm_segmentor import CPMSegmentor
 
-__all__ = ['AVSegmentor']
+__all__ = ['AVSegmentor', 'CPMSegmentor']

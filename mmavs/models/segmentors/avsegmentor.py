@@ -10,6 +10,7 @@ from torch import Tensor
 from mmavs.registry import MODELS
 from mmavs.structures import AudioFeatures, AVSDataSample, ClipLayout, MaskOutputs
 
+from .loaded_frames import check_whole_clips, heard_frames
 from .scatter import scatter_rows
 
 OptSamples = list[AVSDataSample] | None
@@ -99,16 +100,7 @@ class AVSegmentor(BaseSegmentor):
         Returns:
             AudioFeatures: N = B*T rows.
         """
-        if audio.dim() != 3 or not data_samples or 'frame_indices' not in data_samples[0].metainfo:
-            return self.audio_encoder(audio, num_frames)
-        indices = torch.zeros(len(data_samples), num_frames, dtype=torch.long)
-        for row, sample in zip(indices, data_samples):
-            row[: len(sample.frame_indices)] = torch.as_tensor(sample.frame_indices)
-        length = max(
-            sample.metainfo.get('num_clip_frames', len(sample.frame_indices))
-            for sample in data_samples
-        )
-        return self.audio_encoder(audio, length, indices)
+        return self.audio_encoder(audio, *heard_frames(audio, num_frames, data_samples))
 
     def encode_decode(self, inputs: dict[str, Tensor], data_samples: OptSamples = None) -> Tensor:
         """Logits of all frames, or scores from heads of queries; zero where a frame is padding.
@@ -120,12 +112,22 @@ class AVSegmentor(BaseSegmentor):
         Returns:
             Tensor: (N, K, H, W) at the size of the padded input.
         """
+        return self._encode_decode(inputs, data_samples)[0]
+
+    def _encode_decode(
+        self, inputs: dict[str, Tensor], data_samples: OptSamples
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits (N, K, H, W), and classes (N, Q) of queries if the head says them."""
         valid = self._valid_rows(inputs['imgs'], data_samples)
         outputs = self._forward_rows(inputs, data_samples, valid)
-        logits = outputs.logits
+        logits, labels = outputs.logits, None
         if logits is None:
             logits = self.decode_head.semantic_scores(outputs, inputs['imgs'].shape[-2:])
-        return logits if valid.all() else scatter_rows(logits, valid)
+        if getattr(self.decode_head, 'coverage_layer', None) is not None:
+            labels = self.decode_head.query_labels(outputs)
+        if valid.all():
+            return logits, labels
+        return scatter_rows(logits, valid), scatter_rows(labels, valid)
 
     def loss(self, inputs: dict[str, Tensor], data_samples: list[AVSDataSample]) -> dict:
         """Losses of the annotated frames.
@@ -136,6 +138,18 @@ class AVSegmentor(BaseSegmentor):
 
         Returns:
             dict[str, Tensor]: Scalars by name, as the head gives them.
+
+        Raises:
+            ValueError: If a sample has no ground truth.
+        """
+        valid, *truth = self._ground_truth(inputs, data_samples)
+        outputs = self._forward_rows(inputs, data_samples, valid)
+        return self.decode_head.loss(outputs, *truth)
+
+    def _ground_truth(
+        self, inputs: dict[str, Tensor], data_samples: list[AVSDataSample]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Valid rows (N,), and of those labels (V, H, W), flags (V,) and audio labels (V, C).
 
         Raises:
             ValueError: If a sample has no ground truth.
@@ -153,8 +167,7 @@ class AVSegmentor(BaseSegmentor):
         if all('gt_audio_labels' in sample for sample in data_samples):
             clips = torch.stack([sample.gt_audio_labels for sample in data_samples])
             audio_labels = clips.repeat_interleave(inputs['imgs'].shape[1], 0)[valid]
-        outputs = self._forward_rows(inputs, data_samples, valid)
-        return self.decode_head.loss(outputs, target, annotated, audio_labels)
+        return valid, target, annotated, audio_labels
 
     def predict(
         self, inputs: dict[str, Tensor], data_samples: OptSamples = None
@@ -166,12 +179,17 @@ class AVSegmentor(BaseSegmentor):
             data_samples (list[AVSDataSample], optional): Are filled and returned.
 
         Returns:
-            list[AVSDataSample]: One a clip, with ``pred_sem_seg`` (T, H, W) int64 and, for binary
-            tasks, ``pred_scores`` (T, H, W) float32.
+            list[AVSDataSample]: One a clip, with ``pred_sem_seg`` (T, H, W) int64, for binary
+            tasks ``pred_scores`` (T, H, W) float32, and, where a query head has a
+            ``coverage_layer``, ``query_labels`` (T, Q) int64.
         """
-        clips = self.encode_decode(inputs, data_samples).unflatten(0, inputs['imgs'].shape[:2])
+        logits, labels = self._encode_decode(inputs, data_samples)
+        clips = logits.unflatten(0, inputs['imgs'].shape[:2])
         if data_samples is None:
             data_samples = [AVSDataSample() for _ in clips]
+        if labels is not None:
+            for sample, classes in zip(data_samples, labels.unflatten(0, clips.shape[:2])):
+                sample.query_labels = classes
         return [self._fill(sample, logits) for sample, logits in zip(data_samples, clips)]
 
     def _fill(self, sample: AVSDataSample, logits: Tensor) -> AVSDataSample:
@@ -201,13 +219,19 @@ class AVSegmentor(BaseSegmentor):
         return outputs if valid.all() else scatter_rows(outputs, valid)
 
     def _forward_rows(
-        self, inputs: dict[str, Tensor], data_samples: OptSamples, valid: Tensor
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: OptSamples,
+        valid: Tensor,
+        sound: AudioFeatures | None = None,
     ) -> MaskOutputs:
-        """What the head gives for the valid rows only."""
+        """What the head gives for the valid rows only, whose sound may be encoded already."""
         imgs = inputs['imgs']
         if data_samples and self.mixes_frames:
-            _check_whole_clips(data_samples)
-        audio = self.extract_audio(inputs['audio'], imgs.shape[1], data_samples)
+            check_whole_clips(data_samples)
+        audio = sound
+        if audio is None:
+            audio = self.extract_audio(inputs['audio'], imgs.shape[1], data_samples)
         layout = ClipLayout(imgs.shape[1], valid)
         streams = self._image_streams(inputs)
         if not layout.is_full and self.training and self.train_cfg['compute_padded_frames']:
@@ -218,7 +242,7 @@ class AVSegmentor(BaseSegmentor):
                 feats = tuple(feat[valid] for feat in feats)
         else:
             feats = self.extract_feat(*map(layout.to_rows, streams))
-        if not layout.is_full:
+        if not layout.is_full and sound is None:
             audio = audio.rows(valid)
         outputs = self.decode_head(feats, audio, layout)
         if outputs.logits is not None and outputs.logits.shape[-2:] != imgs.shape[-2:]:
@@ -254,20 +278,3 @@ class AVSegmentor(BaseSegmentor):
         if not data_samples or 'frame_valid' not in data_samples[0]:
             return imgs.new_ones(imgs.shape[0] * imgs.shape[1], dtype=torch.bool)
         return torch.cat([sample.frame_valid for sample in data_samples]).to(imgs.device)
-
-
-def _check_whole_clips(data_samples: list[AVSDataSample]) -> None:
-    """Refuse clips of which only some frames were loaded, where frames of a clip see each other.
-
-    Raises:
-        ValueError: If a clip is not whole.
-    """
-    for sample in data_samples:
-        loaded = len(sample.metainfo.get('frame_indices', ()))
-        whole = sample.metainfo.get('num_clip_frames', loaded)
-        if loaded < whole:
-            raise ValueError(
-                f'Clip "{sample.metainfo.get("clip_id")}" has {loaded} of {whole} frames, but the '
-                'decode_head mixes the frames of a clip: load whole clips '
-                '(train_dataloader.dataset.frames="all", no RandomClipFrames).'
-            )
