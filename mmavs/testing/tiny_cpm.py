@@ -82,9 +82,7 @@ def tiny_cpm(num_classes: int = 2) -> dict:
             type='QueryMaskPredictor',
             num_classes=num_classes,
             embed_dims=32,
-            classifier=dict(
-                type='ClassMixture', num_components=2, memory_size=16, min_samples=3
-            ),
+            classifier=dict(type='ClassMixture', num_components=2, memory_size=16, min_samples=3),
         ),
         loss_vcp=dict(type='ConditionalPromptLoss'),
         loss_acp=dict(type='SpectrogramUnmixing'),

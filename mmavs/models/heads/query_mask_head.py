@@ -39,8 +39,8 @@ class QueryMaskHead(BaseModule):
         decoder (dict): Gives the queries after each block, with their predictions.
         criterion (dict): Losses of all predictions, whose queries it matches to a frame's masks:
             ``MaskMatchingCriterion``, or what has its ``matched_losses``.
-        predictor (dict, optional): Class and mask of each query. Defaults to
-            ``QueryMaskPredictor``.
+        predictor (dict, optional): Class and mask of each query; is given ``num_classes`` and
+            ``embed_dims``. Defaults to ``QueryMaskPredictor``.
         fusion (dict, optional): Lets mask feature and sound change each other. Defaults to None.
         map_fusion (dict, optional): Lets the sound into the maps that the decoder reads. Defaults
             to None.
@@ -112,10 +112,8 @@ class QueryMaskHead(BaseModule):
         self.audio_decoder = _build(audio_decoder)
         self.query_generator = MODELS.build(query_generator)
         self.decoder = MODELS.build(decoder)
-        predictor = predictor or dict(
-            type='QueryMaskPredictor', num_classes=num_classes, embed_dims=embed_dims
-        )
-        self.predictor = MODELS.build(predictor)
+        default = dict(type='QueryMaskPredictor', num_classes=num_classes, embed_dims=embed_dims)
+        self.predictor = MODELS.build({**default, **(predictor or {})})
         self.criterion = MODELS.build(criterion)
         self.loss_pac = _build(loss_pac)
         self.loss_visual = _build(loss_visual)

@@ -4,6 +4,7 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmavs.models.audio.log_mel import linear_magnitude, log_magnitude
@@ -13,6 +14,8 @@ from mmavs.structures import AudioFeatures, AVSDataSample, MaskOutputs
 
 from .avsegmentor import AVSegmentor
 from .loaded_frames import heard_frames
+
+MIX_KINDS = ('classes', 'categories', 'clips')
 
 
 @MODELS.register_module()
@@ -34,13 +37,18 @@ class CPMSegmentor(AVSegmentor):
 
     Args:
         mixing (dict, optional): ``DisjointMixing``. Defaults to that, with sounds of the batch.
+        mix_kinds (str): What two sounds of a batch must not have in common to be mixed:
+            ``'classes'`` of their frames' labels, ``'categories'`` of their clips
+            (``gt_audio_labels``, as of S4, whose labels have one class), or the ``'clips'``
+            themselves (MS3, where neither is known). Defaults to 'classes'.
         lambda_prompt (float): Weight of the losses of the prompts. Defaults to 0.5.
         warmup_iters (int): Iterations without prompts, an epoch or more. Defaults to 0.
         **kwargs (Any): Of :class:`AVSegmentor`; ``audio_encoder`` is an ``ExampleEncoder`` with a
             pyramid, ``decode_head`` a :class:`CPMHead`.
 
     Raises:
-        ValueError: If the encoder takes no spectrograms, or the head no prompts.
+        ValueError: If the encoder takes no spectrograms, the head no prompts, or ``mix_kinds`` is
+            unknown.
     """
 
     prompt_iters: Tensor
@@ -48,11 +56,14 @@ class CPMSegmentor(AVSegmentor):
     def __init__(
         self,
         mixing: dict | None = None,
+        mix_kinds: str = 'classes',
         lambda_prompt: float = 0.5,
         warmup_iters: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if mix_kinds not in MIX_KINDS:
+            raise ValueError(f'mix_kinds must be one of {MIX_KINDS}, got {mix_kinds!r}.')
         if not hasattr(self.audio_encoder, 'encode'):
             raise ValueError(
                 f'CPMSegmentor mixes spectrograms, which {type(self.audio_encoder).__name__} does '
@@ -64,6 +75,7 @@ class CPMSegmentor(AVSegmentor):
                 'model.decode_head to CPMHead, or model.type to AVSegmentor.'
             )
         self.mixing = MODELS.build(mixing or dict(type='DisjointMixing'))
+        self.mix_kinds = mix_kinds
         self.lambda_prompt = lambda_prompt
         self.warmup_iters = warmup_iters
         self.register_buffer('prompt_iters', torch.zeros((), dtype=torch.int64))
@@ -76,48 +88,65 @@ class CPMSegmentor(AVSegmentor):
             data_samples (list[AVSDataSample]): With ground truth and flags.
 
         Returns:
-            dict[str, Tensor]: Scalars by name: those of the head, and those of the prompts, which
-            are weighted by ``lambda_prompt``.
+            dict[str, Tensor]: Scalars by name: those of the head, those of the prompts, which are
+            weighted by ``lambda_prompt``, and for the log the number of ``prompts`` and of
+            ``unmixed_frames``, which ACP counts.
 
         Raises:
             ValueError: If a sample has no ground truth.
         """
-        valid, *truth = self._ground_truth(inputs, data_samples)
-        target, annotated = truth[:2]
-        head = self.decode_head
+        valid, target, annotated, audio_labels = self._ground_truth(inputs, data_samples)
+        head, encoder = self.decode_head, self.audio_encoder
         head.classifier.em_update()
-        audio = inputs['audio']
-        heard = heard_frames(audio, inputs['imgs'].shape[1], data_samples)
-        examples = self.audio_encoder.examples(audio, *heard).flatten(0, 1)[valid]
+        heard = heard_frames(inputs['audio'], inputs['imgs'].shape[1], data_samples)
+        examples = encoder.examples(inputs['audio'], *heard).flatten(0, 1)[valid]
         if not head.has_prompts:
-            sound = self.audio_encoder.encode(examples)
-            outputs = self._forward_rows(inputs, data_samples, valid, sound)
-            return head.loss(outputs, *truth)
+            outputs = self._forward_rows(inputs, data_samples, valid, encoder.encode(examples))
+            return head.loss(outputs, target, annotated, audio_labels)
         present = present_labels(target)[:, : head.num_classes] & annotated[:, None]
         classes, rows = self._prompts(present)
-        offset = self.audio_encoder.log_offset
-        clean = linear_magnitude(examples, offset)
-        mixed, usable = self.mixing(clean, present, self.audio_encoder.frontend)
+        clean = linear_magnitude(examples, encoder.log_offset)
+        kinds = self._kinds(present, valid, audio_labels, len(data_samples))
+        mixed, usable = self.mixing(clean, kinds, encoder.frontend)
         # ACP explains the whole sound, so each class that sounds needs its prompt.
         usable = usable & ((classes > 0).sum(1) == present[:, 1:].sum(1))
-        both = torch.cat([examples, log_magnitude(mixed[rows], offset)])
-        sound = self.audio_encoder.encode(both)
-        numbers = torch.arange(len(both), device=both.device)
-        outputs = self._forward_rows(
-            inputs, data_samples, valid, sound.rows(numbers[: len(examples)])
-        )
-        losses = head.loss(outputs, *truth)
-        prompted = self._prompt_losses(
-            outputs,
-            classes[rows],
-            rows,
-            sound.rows(numbers[len(examples) :]),
-            dict(clean=clean[rows], mixed=mixed[rows], usable=usable[rows]),
-            target,
-            annotated,
-        )
+        magnitudes = dict(clean=clean[rows], mixed=mixed[rows], usable=usable[rows])
+        both = torch.cat([examples, log_magnitude(magnitudes['mixed'], encoder.log_offset)])
+        sound, numbers = encoder.encode(both), torch.arange(len(both), device=both.device)
+        agnostic, noisy = (sound.rows(part) for part in numbers.split([len(clean), len(rows)]))
+        outputs = self._forward_rows(inputs, data_samples, valid, agnostic)
+        losses = head.loss(outputs, target, annotated, audio_labels)
+        prompted = self._pass_b(outputs, classes[rows], rows, noisy, magnitudes, target, annotated)
         losses.update((name, self.lambda_prompt * loss) for name, loss in prompted.items())
+        # For the log, so that nobody takes a loss of nothing for a small one.
+        losses['prompts'] = (classes >= 0).sum().float()
+        losses['unmixed_frames'] = (usable & (classes > 0).any(1)).sum().float()
         return losses
+
+    def _kinds(
+        self,
+        present: Tensor,
+        valid: Tensor,
+        audio_labels: Tensor | None,
+        num_clips: int,
+    ) -> Tensor:
+        """(V, 1+C) bool, what each sound is of; the first column is not read.
+
+        Raises:
+            ValueError: If the clips say no category.
+        """
+        if self.mix_kinds == 'classes':
+            return present
+        if self.mix_kinds == 'categories':
+            if audio_labels is None:
+                raise ValueError(
+                    "model.mix_kinds='categories', but the clips have no gt_audio_labels: set "
+                    "categories of AVSBenchS4Dataset, or mix_kinds='clips'."
+                )
+            return F.pad(audio_labels.to(present.device) > 0, (1, 0))
+        clips = torch.arange(num_clips, device=valid.device)
+        rows = clips.repeat_interleave(len(valid) // num_clips)[valid]
+        return F.pad(F.one_hot(rows, num_clips).bool(), (1, 0))
 
     def _prompts(self, present: Tensor) -> tuple[Tensor, Tensor]:
         """Classes (V, P) of the prompts, and the R rows that have one, or a single one that has
@@ -131,7 +160,7 @@ class CPMSegmentor(AVSegmentor):
         rows = (classes >= 0).any(1).nonzero().flatten()
         return classes, rows if len(rows) else rows.new_zeros(1)
 
-    def _prompt_losses(
+    def _pass_b(
         self,
         outputs: MaskOutputs,
         classes: Tensor,
