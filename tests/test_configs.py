@@ -46,7 +46,8 @@ def test_model_and_data_build(path):
         for transform in dataset['pipeline']:
             TRANSFORMS.build(transform)
     for evaluator in (config.val_evaluator, config.test_evaluator):
-        METRICS.build(evaluator)
+        for metric in evaluator if isinstance(evaluator, list) else [evaluator]:
+            METRICS.build(metric)
     for hook in config.get('custom_hooks', []):
         HOOKS.build(hook)
     assert VISUALIZERS.get(config.visualizer.type) is not None
