@@ -231,34 +231,39 @@ class ClassMixture(BaseModule):
             return
         with torch.autocast(self.means.device.type, enabled=False):
             samples, valid = self.memory.of_classes(classes)
-            samples = samples.double()
-            filled = self.filled[classes]
-            before = self._before(classes, samples, valid, filled)
+            samples, filled = samples.double(), self.filled[classes]
+            new = ~filled
+            self._set(classes[new], self._begin(samples[new], valid[new]))
+            before = Gaussians(*(getattr(self, name)[classes] for name in Gaussians._fields))
             shares = responsibilities(samples, before, valid, self.e_step)
             after = self._bounded(estimate(samples, shares, before, self.weight_smoothing))
-            for name, old, new in zip(Gaussians._fields, before, after):
-                keep = self.momentum * filled.view(-1, *[1] * (new.ndim - 1))
-                buffer = getattr(self, name)
-                buffer[classes] = (keep * old + (1 - keep) * new).to(buffer.dtype)
+            kept = self.momentum * filled.double()[:, None]
+            mixed = (
+                torch.lerp(now.flatten(1), old.double().flatten(1), kept).view_as(now)
+                for old, now in zip(before, after)
+            )
+            self._set(classes, Gaussians(*mixed))
         self.filled[classes] = True
 
-    def _before(self, classes: Tensor, samples: Tensor, valid: Tensor, filled: Tensor) -> Gaussians:
-        """Mixtures of c classes before the step: theirs, or one to begin with."""
-        everything = valid.double().unsqueeze(-1)
-        centre = (samples * everything).sum(1, keepdim=True) / everything.sum(1, keepdim=True)
-        start = self._bounded(
+    def _begin(self, samples: Tensor, valid: Tensor) -> Gaussians:
+        """Mixtures of c classes to begin with: means far apart, the variance of all samples."""
+        shares = valid.double().unsqueeze(-1)
+        centre = (samples * shares).sum(1, keepdim=True) / shares.sum(1, keepdim=True)
+        spread = variance_about(samples, shares, centre)
+        shape = (len(samples), self.num_components)
+        return self._bounded(
             Gaussians(
                 far_apart(samples, valid, self.num_components),
-                variance_about(samples, everything, centre).expand(-1, self.num_components, -1),
-                torch.full_like(self.weights[classes], 1 / self.num_components).double(),
+                spread.expand(*shape, -1),
+                samples.new_full(shape, 1 / self.num_components),
             )
         )
-        return Gaussians(
-            *(
-                torch.where(filled.view(-1, *[1] * (new.ndim - 1)), old[classes].double(), new)
-                for old, new in zip((self.means, self.variances, self.weights), start)
-            )
-        )
+
+    def _set(self, classes: Tensor, mixtures: Gaussians) -> None:
+        """Write the mixtures of classes (c,) into the buffers."""
+        for name, values in zip(Gaussians._fields, mixtures):
+            buffer = getattr(self, name)
+            buffer[classes] = values.to(buffer.dtype)
 
     def _bounded(self, mixture: Gaussians) -> Gaussians:
         """Variances within their range, and equal over the channels if spherical."""
