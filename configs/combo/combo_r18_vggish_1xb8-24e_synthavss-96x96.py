@@ -14,7 +14,13 @@ model = dict(
 )
 
 load_maskiges = dict(type='LoadClipMaskiges')
-train_pipeline = [*_base_.train_pipeline[:2], load_maskiges, *_base_.train_pipeline[2:]]
+# Two neighbours a clip, so that the consistency loss has a pair.
+train_pipeline = [
+    dict(type='RandomClipFrames', num_frames=2, consecutive=True),
+    _base_.train_pipeline[1],
+    load_maskiges,
+    *_base_.train_pipeline[2:],
+]
 test_pipeline = [*_base_.test_pipeline[:1], load_maskiges, *_base_.test_pipeline[1:]]
 maskiges = dict(maskige_path='pre_SAM_mask/AVSBench_semantic')
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline, data_prefix=maskiges))

@@ -26,20 +26,28 @@ class RandomClipFrames(BaseTransform):
 
     Args:
         num_frames (int): Frames to keep; a clip that has no more keeps all. Defaults to 1.
+        consecutive (bool): Keep a run of neighbours, for losses on pairs of them. Defaults to
+            False: any frames.
 
     Raises:
         ValueError: If ``num_frames`` is below 1.
     """
 
-    def __init__(self, num_frames: int = 1) -> None:
+    def __init__(self, num_frames: int = 1, consecutive: bool = False) -> None:
         if num_frames < 1:
             raise ValueError(f'num_frames must be at least 1, got {num_frames}.')
         self.num_frames = num_frames
+        self.consecutive = consecutive
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Draw the frames."""
         total = len(results['img_paths'])
-        kept = np.random.choice(total, min(self.num_frames, total), replace=False)
+        number = min(self.num_frames, total)
+        if self.consecutive:
+            first = np.random.randint(total - number + 1)
+            kept = np.arange(first, first + number)
+        else:
+            kept = np.random.choice(total, number, replace=False)
         for key in PER_FRAME_KEYS:
             if key not in results:  # there need not be Maskiges
                 continue
@@ -47,4 +55,6 @@ class RandomClipFrames(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(num_frames={self.num_frames})'
+        return (
+            f'{type(self).__name__}(num_frames={self.num_frames}, consecutive={self.consecutive})'
+        )

@@ -52,11 +52,8 @@ class SpectrogramUnmixing(nn.Module):
         """
         with torch.autocast(audio_logits.device.type, enabled=False):
             prompted = classes >= 0
-            total = (
-                audio_logits.float()
-                .masked_fill(~prompted[..., None, None], 0.0)
-                .sum(1, keepdim=True)
-            )
+            logits = audio_logits.to(torch.promote_types(audio_logits.dtype, torch.float32))
+            total = logits.masked_fill(~prompted[..., None, None], 0.0).sum(1, keepdim=True)
             counted = usable & prompted.any(1)
             total = F.interpolate(
                 total[counted], clean.shape[-2:], mode='bilinear', align_corners=False

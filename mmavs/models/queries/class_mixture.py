@@ -9,8 +9,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmavs.registry import MODELS
-from mmavs.utils.gathering import gather_rows
 
+from .class_memory import ClassMemory
 from .gaussian_mixture import (
     E_STEPS,
     Gaussians,
@@ -79,10 +79,6 @@ class ClassMixture(BaseModule):
     variances: Tensor
     weights: Tensor
     filled: Tensor
-    memory: Tensor
-    enqueued: Tensor
-    fresh: Tensor
-    steps: Tensor
 
     def __init__(
         self,
@@ -124,23 +120,18 @@ class ClassMixture(BaseModule):
         self.score_norm = score_norm
         self.tau = tau
         self.momentum = momentum
-        self.memory_size = memory_size
         self.min_samples = min_samples
         self.var_range = tuple(var_range)
         self.weight_smoothing = weight_smoothing
-        self.no_object = no_object
-        self.unmatched_per_image = unmatched_per_image
-        self.seed = seed
-        rows, shape = num_classes + 1, (num_classes + 1, num_components, embed_dims)
+        shape = (num_classes + 1, num_components, embed_dims)
         self.register_buffer('means', torch.zeros(shape))
         self.register_buffer('variances', torch.ones(shape))
         self.register_buffer('weights', torch.full(shape[:2], 1 / num_components))
-        self.register_buffer('filled', torch.zeros(rows, dtype=torch.bool))
-        self.register_buffer('memory', torch.zeros(rows, memory_size, embed_dims))
-        self.register_buffer('enqueued', torch.zeros(rows, dtype=torch.int64))
-        self.register_buffer('fresh', torch.zeros(rows, dtype=torch.bool))
-        self.register_buffer('steps', torch.zeros((), dtype=torch.int64))
-        self.class_norm = nn.LayerNorm(rows) if score_norm == 'layernorm' else None
+        self.register_buffer('filled', torch.zeros(shape[0], dtype=torch.bool))
+        self.memory = ClassMemory(
+            num_classes, embed_dims, memory_size, unmatched_per_image if no_object else 0, seed
+        )
+        self.class_norm = nn.LayerNorm(shape[0]) if score_norm == 'layernorm' else None
 
     def forward(self, queries: Tensor) -> Tensor:
         """Classify queries.
@@ -215,7 +206,6 @@ class ClassMixture(BaseModule):
         )
         return (means + spread * noise) * (classes >= 0).unsqueeze(-1)
 
-    @torch.no_grad()
     def enqueue(self, g: Tensor, labels: Tensor) -> None:
         """Keep the queries of all processes that stand for something, and some that do not.
 
@@ -228,46 +218,7 @@ class ClassMixture(BaseModule):
         Raises:
             ValueError: If shapes do not fit, or a label is not one of 0 to K.
         """
-        if g.shape != (*labels.shape, self.embed_dims) or labels.ndim != 2:
-            raise ValueError(
-                f'Expected queries (V, Q, {self.embed_dims}) and labels (V, Q), got '
-                f'{tuple(g.shape)} and {tuple(labels.shape)}.'
-            )
-        g, labels = gather_rows(g.to(self.memory.dtype)), gather_rows(labels)
-        chosen = self._choose(labels)
-        g, labels = g[chosen], labels[chosen]
-        if len(labels) and (labels.min() < 0 or labels.max() > self.num_classes):
-            raise ValueError(
-                f'Labels of queries are 0 to {self.num_classes}, got {int(labels.min())} to '
-                f'{int(labels.max())}: num_classes of the mixture must be that of the head.'
-            )
-        self._write(g, labels)
-        self.steps += 1
-
-    def _choose(self, labels: Tensor) -> Tensor:
-        """(V, Q) bool: matched queries, and a few of the others of each image."""
-        unmatched = labels == self.num_classes
-        if not self.no_object or not self.unmatched_per_image:
-            return ~unmatched
-        generator = torch.Generator().manual_seed(self.seed + int(self.steps))
-        order = torch.rand(labels.shape, generator=generator).to(labels.device)
-        # The place of each query among those of its image, those without object first.
-        place = order.masked_fill(~unmatched, torch.inf).argsort(-1).argsort(-1)
-        return ~unmatched | (place < self.unmatched_per_image)
-
-    def _write(self, g: Tensor, labels: Tensor) -> None:
-        """Put queries (n, D) into the memories of their classes (n,), over the oldest ones."""
-        counts = torch.bincount(labels, minlength=self.num_classes + 1)
-        order = labels.argsort(stable=True)
-        g, labels = g[order], labels[order]
-        first = counts.cumsum(0) - counts
-        number = torch.arange(len(labels), device=labels.device) - first[labels]
-        # Of more queries than a memory holds, the newest; no place is written twice.
-        kept = number >= counts[labels] - self.memory_size
-        g, labels, number = g[kept], labels[kept], number[kept]
-        self.memory[labels, (self.enqueued[labels] + number) % self.memory_size] = g
-        self.enqueued += counts
-        self.fresh |= counts > 0
+        self.memory.enqueue(g, labels)
 
     @torch.no_grad()
     def em_update(self) -> None:
@@ -275,41 +226,44 @@ class ClassMixture(BaseModule):
 
         The first of a class begins with queries that lie far apart and goes without momentum.
         """
-        classes = (self.fresh & (self.enqueued >= self.min_samples)).nonzero().flatten()
-        self.fresh.zero_()
+        classes = self.memory.take_fresh(self.min_samples)
         if not len(classes):
             return
         with torch.autocast(self.means.device.type, enabled=False):
-            samples = self.memory[classes].double()
-            slots = torch.arange(self.memory_size, device=classes.device)
-            valid = slots < self.enqueued[classes, None]
-            filled = self.filled[classes]
-            before = self._before(classes, samples, valid, filled)
+            samples, valid = self.memory.of_classes(classes)
+            samples, filled = samples.double(), self.filled[classes]
+            new = ~filled
+            self._set(classes[new], self._begin(samples[new], valid[new]))
+            before = Gaussians(*(getattr(self, name)[classes] for name in Gaussians._fields))
             shares = responsibilities(samples, before, valid, self.e_step)
             after = self._bounded(estimate(samples, shares, before, self.weight_smoothing))
-            for name, old, new in zip(Gaussians._fields, before, after):
-                keep = self.momentum * filled.view(-1, *[1] * (new.ndim - 1))
-                buffer = getattr(self, name)
-                buffer[classes] = (keep * old + (1 - keep) * new).to(buffer.dtype)
+            kept = self.momentum * filled.double()[:, None]
+            mixed = (
+                torch.lerp(now.flatten(1), old.double().flatten(1), kept).view_as(now)
+                for old, now in zip(before, after)
+            )
+            self._set(classes, Gaussians(*mixed))
         self.filled[classes] = True
 
-    def _before(self, classes: Tensor, samples: Tensor, valid: Tensor, filled: Tensor) -> Gaussians:
-        """Mixtures of c classes before the step: theirs, or one to begin with."""
-        everything = valid.double().unsqueeze(-1)
-        centre = (samples * everything).sum(1, keepdim=True) / everything.sum(1, keepdim=True)
-        start = self._bounded(
+    def _begin(self, samples: Tensor, valid: Tensor) -> Gaussians:
+        """Mixtures of c classes to begin with: means far apart, the variance of all samples."""
+        shares = valid.double().unsqueeze(-1)
+        centre = (samples * shares).sum(1, keepdim=True) / shares.sum(1, keepdim=True)
+        spread = variance_about(samples, shares, centre)
+        shape = (len(samples), self.num_components)
+        return self._bounded(
             Gaussians(
                 far_apart(samples, valid, self.num_components),
-                variance_about(samples, everything, centre).expand(-1, self.num_components, -1),
-                torch.full_like(self.weights[classes], 1 / self.num_components).double(),
+                spread.expand(*shape, -1),
+                samples.new_full(shape, 1 / self.num_components),
             )
         )
-        return Gaussians(
-            *(
-                torch.where(filled.view(-1, *[1] * (new.ndim - 1)), old[classes].double(), new)
-                for old, new in zip((self.means, self.variances, self.weights), start)
-            )
-        )
+
+    def _set(self, classes: Tensor, mixtures: Gaussians) -> None:
+        """Write the mixtures of classes (c,) into the buffers."""
+        for name, values in zip(Gaussians._fields, mixtures):
+            buffer = getattr(self, name)
+            buffer[classes] = values.to(buffer.dtype)
 
     def _bounded(self, mixture: Gaussians) -> Gaussians:
         """Variances within their range, and equal over the channels if spherical."""

@@ -29,6 +29,15 @@ def test_keeps_paths_and_indices_together_in_order():
     assert len(drawn) == 10  # every pair of five
 
 
+def test_neighbours():
+    np.random.seed(0)
+    drawn = {
+        tuple(RandomClipFrames(2, consecutive=True)(clip())['frame_indices']) for _ in range(100)
+    }
+    assert drawn == {(i, i + 1) for i in range(4)}
+    assert RandomClipFrames(9, consecutive=True)(clip()) == clip()
+
+
 def test_maskiges_stay_with_their_frames():
     maskiges = [f's{i}.png' for i in range(5)]
     results = RandomClipFrames(2)(dict(clip(), maskige_paths=maskiges))

@@ -8,10 +8,16 @@ _base_ = [
 
 
 load_maskiges = dict(type='LoadClipMaskiges')
-train_pipeline = [*_base_.train_pipeline[:2], load_maskiges, *_base_.train_pipeline[2:]]
+# Two neighbours a clip, so that the consistency loss has a pair.
+train_pipeline = [
+    dict(type='RandomClipFrames', num_frames=2, consecutive=True),
+    _base_.train_pipeline[1],
+    load_maskiges,
+    *_base_.train_pipeline[2:],
+]
 test_pipeline = [*_base_.test_pipeline[:1], load_maskiges, *_base_.test_pipeline[1:]]
 maskiges = dict(maskige_path='ms3_data/pre_SAM_mask')
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline, data_prefix=maskiges))
+train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline, data_prefix=maskiges))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline, data_prefix=maskiges))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline, data_prefix=maskiges))
 
@@ -22,10 +28,10 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, end=50, by_epoch=False),
-    dict(type='PolyLR', power=0.9, eta_min=1e-5, end=24, convert_to_iter_based=True),
+    dict(type='PolyLR', power=0.9, eta_min=1e-5, end=12, convert_to_iter_based=True),
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=6)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=3)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-default_hooks = dict(checkpoint=dict(interval=6), logger=dict(interval=20))
-auto_scale_lr = dict(enable=False, base_batch_size=16)
+default_hooks = dict(checkpoint=dict(interval=3), logger=dict(interval=20))
+auto_scale_lr = dict(enable=False, base_batch_size=8)
