@@ -1,5 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""The switches that the READMEs of VCT and COMBO list are of the model, and it builds with each."""
+"""The switches that the READMEs list are of the model, and it builds with each."""
 
 import argparse
 import re
@@ -16,7 +16,9 @@ CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 BASES = {
     'vct': 'vct/vct_r50_vggish_1xb16-45k_avss-224x224.py',
     'combo': 'combo/combo_r50_vggish_1xb8-90k_avss-224x224.py',
+    'cpm': 'cpm/cpm_r50_vggish_1xb16-80e_avss-512x512.py',
 }
+GENERATOR = dict.fromkeys(('vct', 'combo'), 'query_generator') | dict(cpm='predictor.classifier')
 HEAD = 'model.decode_head'
 
 
@@ -24,7 +26,7 @@ def rows(method):
     """The options in the last cell of each row of a table, as the shell expands them."""
     text = (CONFIGS / method / 'README.md').read_text()
     cells = re.findall(r'\| `((?:\$[GH]\.|model\.)[^`|]+)` \|$', text, re.MULTILINE)
-    return [cell.replace('$G', f'{HEAD}.query_generator').replace('$H', HEAD) for cell in cells]
+    return [cell.replace('$G', f'{HEAD}.{GENERATOR[method]}').replace('$H', HEAD) for cell in cells]
 
 
 def parse(options):
@@ -34,7 +36,7 @@ def parse(options):
     return parser.parse_args(['--cfg-options', *shlex.split(options)]).cfg_options
 
 
-@pytest.mark.parametrize(('method', 'number'), [('vct', 18), ('combo', 11)])
+@pytest.mark.parametrize(('method', 'number'), [('vct', 18), ('combo', 11), ('cpm', 17)])
 def test_tables_are_found(method, number):
     assert len(rows(method)) == number
 

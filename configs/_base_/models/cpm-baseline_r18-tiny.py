@@ -45,7 +45,7 @@ model = dict(
             num_queries=16,
             embed_dims=32,
             num_heads=4,
-            feedforward_channels=128,
+            feedforward_channels=256,
         ),
         criterion=dict(
             type='MaskMatchingCriterion',
