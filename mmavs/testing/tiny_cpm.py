@@ -64,11 +64,13 @@ def tiny_cpm_baseline(num_classes: int = 2) -> dict:
     return config
 
 
-def tiny_cpm(num_classes: int = 2) -> dict:
+def tiny_cpm(num_classes: int = 2, stereo: bool = False) -> dict:
     """Config of a CPM with every part of the real one.
 
     Args:
         num_classes (int): K, background included. Defaults to 2.
+        stereo (bool): A ResNet that hears three seconds of two channels, as for VPO, in the place
+            of VGGish. Defaults to False.
 
     Returns:
         dict: For ``MODELS.build``. A class is fitted once it has 3 queries, so that prompts begin
@@ -82,10 +84,20 @@ def tiny_cpm(num_classes: int = 2) -> dict:
             type='QueryMaskPredictor',
             num_classes=num_classes,
             embed_dims=32,
-            classifier=dict(type='ClassMixture', num_components=2, memory_size=16, min_samples=3),
+            # Variances of three queries are near 0, and log densities then in the thousands.
+            classifier=dict(
+                type='ClassMixture',
+                num_components=2,
+                memory_size=16,
+                min_samples=3,
+                var_range=(1.0, 4.0),
+            ),
         ),
         loss_vcp=dict(type='ConditionalPromptLoss'),
         loss_acp=dict(type='SpectrogramUnmixing'),
         loss_pcl=dict(type='PixelAudioContrast'),
     )
+    if stereo:
+        config['audio_encoder'] = dict(type='AudioResNet', in_channels=2, base_channels=8)
+        config['decode_head']['audio_decoder'].update(in_channels=(8, 16, 32), first_stage=0)
     return config

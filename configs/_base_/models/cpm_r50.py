@@ -55,7 +55,9 @@ model = dict(
             feedforward_channels=2048,
         ),
         predictor=dict(
-            type='QueryMaskPredictor', classifier=dict(type='ClassMixture', num_components=3)
+            type='QueryMaskPredictor',
+            # A least variance of 0.01 made the first losses ten times larger: README, choices.
+            classifier=dict(type='ClassMixture', num_components=3, var_range=(0.25, 4.0)),
         ),
         loss_vcp=dict(type='ConditionalPromptLoss', loss_weight=1.0),
         loss_acp=dict(type='SpectrogramUnmixing', loss_weight=1.0),

@@ -242,6 +242,25 @@ def test_resume_is_exact(tmp_path):
         assert torch.equal(value, second.state_dict()[name]), name
 
 
+def test_it_learns_two_frames():
+    """Masks, names and the un-mixing of both passes get better on what is shown again."""
+    model = build()
+    optim_wrapper = optimizer(model)
+    clips = [clip([0, 1], 0), clip([2, 3], 1)]
+    history = [
+        step(model, optim_wrapper, number, [dict(item) for item in clips]) for number in range(80)
+    ]
+
+    def mean(name, steps):
+        return sum(history[number][name] for number in steps) / len(steps)
+
+    names = ('loss_dice', 'loss_cls', 'vcp.loss_dice', 'vcp.loss_cls', 'loss_acp')
+    for name in names:
+        assert mean(name, range(70, 80)) < 0.9 * mean(name, range(5, 15)), name
+    # Pixels of noise have little in common.
+    assert mean('loss_pcl', range(70, 80)) < mean('loss_pcl', range(5, 15))
+
+
 def test_linear_points_in_the_place_of_the_mixture():
     """Table 5: prompts from the first step on, learned by gradients."""
     config = tiny_cpm(CLASSES)
