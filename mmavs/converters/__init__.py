@@ -3,7 +3,15 @@
 
 from .avsegformer import AVSEGFORMER
 from .converter import Converter
-from .encoders import detectron2_resnet_rules, pvt_rules, resnet_rules, swin_rules, vggish_rules
+from .encoders import (
+    detectron2_resnet_rules,
+    join_mit_attention,
+    mit_rules,
+    pvt_rules,
+    resnet_rules,
+    swin_rules,
+    vggish_rules,
+)
 from .files import unwrap_state_dict
 from .query_methods import COMBO, VCT
 from .rules import Conversion, Drop, Extra, Rename, Reshape, convert, revert
@@ -22,6 +30,8 @@ __all__ = [
     'Reshape',
     'convert',
     'detectron2_resnet_rules',
+    'join_mit_attention',
+    'mit_rules',
     'pvt_rules',
     'resnet_rules',
     'revert',
