@@ -8,7 +8,7 @@ from torch import Tensor
 
 DENSITIES = ('tcformer', 'paper')
 ASSIGNMENTS = ('nearest', 'parent')
-MAX_DISTANCES = 2**24
+MAX_DISTANCES = 2**22
 """int: Frames are taken together as long as they have no more pairs of tokens than this."""
 
 
@@ -94,18 +94,19 @@ def cluster_dpc_knn(
             distances, farthest = _all_distances(some, valid)
             dense = _density(distances, num_neighbours, density, tokens.shape[2])
             dense = dense + noise * torch.rand_like(dense) if noise else dense
-            peaks = _find_peaks(distances, dense, farthest, valid, num_groups)
-            assignment = _follow_parents(peaks) if assign == 'parent' else _nearest(some, peaks)
+            nearest, parents = _denser(distances, dense, farthest, valid, assign == 'parent')
+            peaks = _find_peaks(nearest, parents, dense, valid, num_groups)
+            assignment = _nearest(some, peaks) if parents is None else _follow_parents(peaks)
             parts.append(_finish(assignment, peaks, dense, valid))
     return TokenGroups(*map(torch.cat, zip(*parts)))
 
 
 class _Peaks(NamedTuple):
-    """Centres (m, P) with their scores, and of each token its nearest denser one, (m, N)."""
+    """Centres (m, P) with their scores, and if wanted the parents (m, N), nearest denser tokens."""
 
     centres: Tensor
     scores: Tensor
-    parents: Tensor
+    parents: Tensor | None
 
 
 def _squared_distances(queries: Tensor, tokens: Tensor) -> Tensor:
@@ -138,22 +139,41 @@ def _density(distances: Tensor, num_neighbours: int, kind: str, dims: int) -> Te
     return (nearest[..., 1:] * dims).sqrt().neg().exp().sum(-1)
 
 
-def _find_peaks(
-    distances: Tensor, density: Tensor, farthest: Tensor, valid: Tensor | None, num_groups: int
-) -> _Peaks:
-    """The tokens of the largest density times distance to a denser one; overwrites distances."""
+def _by_density(density: Tensor, valid: Tensor | None) -> Tensor:
+    """Tokens from the densest on, (m, N); padding is last."""
     ranked = density if valid is None else density.masked_fill(~valid, -1)
-    order = ranked.argsort(descending=True, stable=True)
+    return ranked.argsort(descending=True, stable=True)
+
+
+def _denser(
+    distances: Tensor,
+    density: Tensor,
+    farthest: Tensor,
+    valid: Tensor | None,
+    with_parents: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Squared distance to the nearest denser token, and which that is; overwrites distances."""
+    order = _by_density(density, valid)
     places = torch.arange(density.shape[1], device=density.device).expand_as(order)
     rank = torch.empty_like(order).scatter_(1, order, places).to(torch.int32)
     distances.masked_fill_(rank[:, None] >= rank[..., None], torch.inf)
-    nearest, parents = distances.min(-1)
-    densest = order[:, :1]
-    nearest.scatter_(1, densest, farthest)
-    parents.scatter_(1, densest, densest)
+    densest, parents = order[:, :1], None
+    if with_parents:
+        nearest, parents = distances.min(-1)
+        parents.scatter_(1, densest, densest)
+    else:
+        nearest = distances.amin(-1)
+    return nearest.scatter_(1, densest, farthest), parents
+
+
+def _find_peaks(
+    nearest: Tensor, parents: Tensor | None, density: Tensor, valid: Tensor | None, num_groups: int
+) -> _Peaks:
+    """The tokens of the largest density times distance to a denser one."""
     scores = density * nearest.sqrt()
     # the densest is the first by its score, but for maps whose tokens are all alike
     ranked = scores if valid is None else scores.masked_fill(~valid, -1)
+    densest = _by_density(density, valid)[:, :1]
     centres = ranked.scatter(1, densest, torch.inf).argsort(descending=True, stable=True)
     centres = centres[:, :num_groups]
     return _Peaks(centres, scores.gather(1, centres), parents)
@@ -169,7 +189,7 @@ def _follow_parents(peaks: _Peaks) -> Tensor:
     """The first centre on the way from each token to ever denser ones, (m, N)."""
     centres = peaks.centres
     ancestors = peaks.parents.scatter(1, centres, centres)
-    for _ in range(ancestors.shape[1].bit_length()):
+    for _ in range(int(ancestors.shape[1]).bit_length()):
         ancestors = ancestors.gather(1, ancestors)
     return _numbered(torch.zeros_like(ancestors), centres).gather(1, ancestors)
 
@@ -193,6 +213,8 @@ def _finish(
 def merge_groups(tokens: Tensor, scores: Tensor, assignment: Tensor, num_groups: int) -> Tensor:
     """Mean of the tokens of each group, weighted by the softmax of their scores in it: RAVS eq. 6.
 
+    Summed in float32 whatever the autocast.
+
     Args:
         tokens (Tensor): (M, N, D).
         scores (Tensor): (M, N). Gradients go to tokens and scores.
@@ -204,7 +226,8 @@ def merge_groups(tokens: Tensor, scores: Tensor, assignment: Tensor, num_groups:
     """
     numbers = torch.arange(num_groups, device=assignment.device)
     strangers = assignment[:, None] != numbers[:, None]
-    scores = scores if scores.dtype == torch.float64 else scores.float()
-    # P x N weights are few, and unlike sums by scatter_add always added in the same order
-    weights = scores[:, None].masked_fill(strangers, -torch.inf).softmax(-1)
-    return weights.to(tokens.dtype) @ tokens
+    with torch.autocast(tokens.device.type, enabled=False):
+        scores = scores if scores.dtype == torch.float64 else scores.float()
+        # P x N weights are few, and unlike sums by scatter_add always added in the same order
+        weights = scores[:, None].masked_fill(strangers, -torch.inf).softmax(-1)
+        return (weights @ tokens.to(weights.dtype)).to(tokens.dtype)
