@@ -43,7 +43,7 @@ def cluster_whole_batch(tokens: Tensor, num_groups: int) -> Tensor:
 
 
 def run(kind: str, size: int, frames: int, repeats: int) -> tuple[float, float, np.ndarray]:
-    """Best processor time in seconds, growth of the peak memory in MB, and the groups, in this process."""
+    """Best processor seconds, growth of the peak memory in MB, and the groups; in this process."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     dims, num_groups = STAGES.get(size, (64, 7))

@@ -4,15 +4,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from mmengine.logging import print_log
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.models.backbones import MixVisionTransformer as MMSegMixVisionTransformer
 from mmseg.models.utils import nlc_to_nchw
 from torch import Tensor
 
-from mmavs.converters import convert, join_mit_attention, mit_rules, unwrap_state_dict
+from mmavs.converters import convert, join_mit_attention, mit_rules
 from mmavs.registry import MODELS
-from mmavs.utils.weights import mismatch
+
+from .imagenet_file import load_imagenet_file, names_pretrained_file
 
 SHORT_EPS = 1e-5
 """float: Of the norms behind patch embeddings and spatial reductions in the official code."""
@@ -29,7 +28,8 @@ class MixVisionTransformer(MMSegMixVisionTransformer):
     - The norms behind patch embeddings and spatial reductions have the official epsilon of 1e-5;
       mmseg's are 1e-6 everywhere.
     - A ``Pretrained`` ``init_cfg`` takes the authors' ImageNet files (``mit_b5.pth``), without
-      mmseg's converter, and refuses what is not this network.
+      mmseg's converter, and what that converter makes of them, and refuses what is not this
+      network.
 
     ``strides=(2, 2, 2, 2)`` makes the stem of DDESeg (RAVS sheet, section 1): maps of strides 2, 4,
     8 and 16, with the same weights.
@@ -49,27 +49,11 @@ class MixVisionTransformer(MMSegMixVisionTransformer):
         Raises:
             ValueError: If the file does not hold exactly this network (a classifier is left out).
         """
-        if self._is_init:
-            return
-        if not self.init_cfg or self.init_cfg.get('type') != 'Pretrained':
+        if not names_pretrained_file(self):
             super().init_weights()
             return
-        path = self.init_cfg['checkpoint']
-        print_log(f'Loads MiT by official names from {path}', logger='current')
-        checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-        try:
-            official = join_mit_attention(unwrap_state_dict(checkpoint))
-            state_dict = convert(official, mit_rules(ours='')).state_dict
-        except ValueError as error:
-            raise ValueError(f'{path} is not a MiT by official names: {error}') from error
-        problems = mismatch(state_dict, self.state_dict())
-        if problems:
-            raise ValueError(
-                f"{path} is another MiT than the config's (embed_dims, num_layers, num_heads, "
-                f'sr_ratios): {problems}.'
-            )
-        self.load_state_dict(state_dict)
-        self._is_init = True
+        arguments = 'embed_dims, num_layers, num_heads, sr_ratios'
+        load_imagenet_file(self, 'MiT', _to_mmseg_names, arguments)
 
     def forward(
         self, x: Tensor, between: Callable[[int, Tensor], Tensor] | None = None
@@ -94,3 +78,10 @@ class MixVisionTransformer(MMSegMixVisionTransformer):
             if index in self.out_indices:
                 outputs.append(x)
         return tuple(outputs)
+
+
+def _to_mmseg_names(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The authors' names to mmseg's, which files that mmseg's converter made have already."""
+    if any(name.startswith('layers.') for name in state_dict):
+        return state_dict
+    return convert(join_mit_attention(state_dict), mit_rules(ours='')).state_dict
