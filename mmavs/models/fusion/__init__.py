@@ -9,6 +9,7 @@ from .residual_channel_mixer import ResidualChannelMixer
 from .siamese_gate import SiameseGate
 from .sound_attention import SoundAttention
 from .sound_guided_merging import SoundGuidedMerging
+from .temporal_attention import TemporalAttention
 from .tpavi import TPAVI
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     'SoundAttention',
     'SoundGuidedMerging',
     'TPAVI',
+    'TemporalAttention',
 ]

@@ -6,6 +6,7 @@ from .batched_matching import (
     BatchedDiceCost,
     BatchedHungarianAssigner,
 )
+from .ce_dice_iou import CEDiceIoULoss
 from .group_contrast import GroupContrast
 from .inter_frame_consistency import InterFrameConsistency
 from .mask_matching import MaskMatchingCriterion
@@ -28,6 +29,7 @@ __all__ = [
     'BatchedHungarianAssigner',
     'BinaryCrossEntropyLoss',
     'BinaryMaskLoss',
+    'CEDiceIoULoss',
     'GroupContrast',
     'InterFrameConsistency',
     'LinearMixingLoss',

@@ -1,6 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .avsegformer_pixel_decoder import AVSegFormerPixelDecoder
 from .deformable_attention import DeformableAttention, DeformableEncoder, DeformableEncoderLayer
+from .mlp_decoder import MLPDecoder
 from .ms_deform_pixel_decoder import MSDeformPixelDecoder
 from .refine_decoder import RefineDecoder
 
@@ -9,6 +10,7 @@ __all__ = [
     'DeformableAttention',
     'DeformableEncoder',
     'DeformableEncoderLayer',
+    'MLPDecoder',
     'MSDeformPixelDecoder',
     'RefineDecoder',
 ]
