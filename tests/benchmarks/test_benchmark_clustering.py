@@ -10,11 +10,8 @@ SCRIPT = (
 
 
 def test_both_forms_agree():
-    """Sizes of a second; what the ratios are at 56x56 stands in the README."""
-    options = ['--sizes', '14', '9', '--frames', '3', '--repeats', '1']
+    """A size of a second; what the ratios are at 56x56 stands in the README."""
+    options = ['--sizes', '14', '--frames', '3', '--repeats', '1']
     result = subprocess.run([sys.executable, str(SCRIPT), *options], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
-    assert re.findall(r'other groups: (\d+) of (\d+)', result.stdout) == [
-        ('0', '588'),
-        ('0', '243'),
-    ]
+    assert re.findall(r'other groups: (\d+) of (\d+)', result.stdout) == [('0', '588')]
