@@ -58,7 +58,7 @@ class QueryMaps:
             ValueError: If the outputs are not masks of queries.
         """
         if not outputs.cls_scores:
-            raise ValueError('The head gives no cls_scores, so it has no queries of classes to draw.')
+            raise ValueError('The head gives no cls_scores, so it has no queries to draw.')
         padded_size, frame_size = tuple(padded_size), tuple(frame_size)
         owners, no_owners = None, ''
         assignment = outputs.aux.get('query_assignment')
