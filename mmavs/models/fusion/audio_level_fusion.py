@@ -54,9 +54,7 @@ class AudioLevelFusion(BaseModule):
             self.query_proj = nn.Conv2d(visual_channels, key_channels, 1)
             self.key_proj = nn.Linear(audio_channels, key_channels)
 
-    def forward(
-        self, projected: Tensor, feat: Tensor, audio: Tensor, layout: ClipLayout
-    ) -> Tensor:
+    def forward(self, projected: Tensor, feat: Tensor, audio: Tensor, layout: ClipLayout) -> Tensor:
         """Let the sound in.
 
         Args:

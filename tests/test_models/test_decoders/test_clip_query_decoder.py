@@ -77,9 +77,7 @@ def places(frames, size, with_time):
     for t in range(frames):
         for y in range(size[0]):
             for x in range(size[1]):
-                code = torch.cat(
-                    [sine(y + 1, size[0], DIMS // 2), sine(x + 1, size[1], DIMS // 2)]
-                )
+                code = torch.cat([sine(y + 1, size[0], DIMS // 2), sine(x + 1, size[1], DIMS // 2)])
                 codes.append(code + sine(t + 1, frames, DIMS) if with_time else code)
     return [code.double() for code in codes]
 
@@ -107,7 +105,9 @@ def reference(decoder, queries, maps, norm='post', own_frame=False, time_positio
         if own_frame:
             for t in range(frames):
                 own = slice(t * per_frame, (t + 1) * per_frame)
-                seen[t] = attend(layer.cross_attn.attn, asked[t : t + 1], keys[own], pixels[own])[0][0]
+                seen[t] = attend(layer.cross_attn.attn, asked[t : t + 1], keys[own], pixels[own])[
+                    0
+                ][0]
         queries = join(layer.norms[0], queries, seen)
         asked = [query + code for query, code in zip(queries, codes)]
         mixed, _ = attend(layer.self_attn.attn, asked, asked, queries)

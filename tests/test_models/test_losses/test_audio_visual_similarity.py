@@ -9,10 +9,10 @@ from clips import clip_layout, rows_of
 from mmavs.models.losses import AudioVisualSimilarity
 
 LENGTHS = (2, 3, 1)
-LAYOUT = clip_layout(*LENGTHS)
+LAYOUT, ROWS = clip_layout(*LENGTHS), sum(LENGTHS)
 
 
-def draw(rows=sum(LENGTHS), layers=2):
+def draw(rows=ROWS, layers=2):
     torch.manual_seed(0)
     queries = [torch.randn(rows, 4, requires_grad=True) for _ in range(layers)]
     maps = [torch.randn(rows, 4, 2 << i, 3 << i, requires_grad=True) for i in range(layers)]
