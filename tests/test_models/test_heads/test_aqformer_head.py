@@ -32,14 +32,12 @@ def draw(*lengths):
 
 
 def draw_losses(rows=4, layers=3, size=(10, 12)):
-    """Mask logits, classes and flags: a frame that is silent, one without a mask, some pixels
-    without a label."""
+    """Mask logits, classes and flags: a frame is silent, and of one the classes must not count."""
     torch.manual_seed(2)
     logits = [3 * torch.randn(rows, 1, 5, 6) for _ in range(layers)]
     target = torch.randint(0, 2, (rows, *size))
     target[1] = 0
     annotated = torch.tensor([True, True, False, True])
-    target[2] = IGNORE_INDEX
     return logits, target, annotated
 
 
