@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mmavs.registry import MODELS
 from mmavs.structures import ClipLayout
 
-from .deformable_attention import DeformableAttention
+from .deformable_attention import init_encoder
 from .deformable_pixel_decoder import DeformablePixelDecoder
 
 
@@ -88,12 +88,7 @@ class AQFormerPixelDecoder(DeformablePixelDecoder):
             caffe2_xavier_init(self.output_conv.conv)
             caffe2_xavier_init(self.mask_conv)
         nn.init.normal_(self.level_embed)
-        for parameter in self.encoder.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
-        for module in self.encoder.modules():
-            if isinstance(module, DeformableAttention):
-                module.init_weights()
+        init_encoder(self.encoder)
 
     def forward(
         self, feats: Sequence[Tensor], audio: Tensor, layout: ClipLayout
