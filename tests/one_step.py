@@ -11,7 +11,7 @@ from mmavs.testing.tiny import random_clip, tiny_aqformer, tiny_avsegformer, tin
 
 
 def tiny_config(kind: str = 'resnet', dropout: float = 0.0, num_classes: int = 1) -> dict:
-    """A tiny AVSegFormer on ResNet-18 or PVTv2-b0, dropout and drop-path included, TPAVI or AQFormer."""
+    """A tiny AVSegFormer (ResNet-18 or PVTv2-b0, dropout and drop-path), TPAVI or AQFormer."""
     if kind == 'aqformer':
         return tiny_aqformer(num_classes)
     if kind == 'tpavi':
