@@ -1,5 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""The switches that the READMEs of VCT and COMBO list are of the model, and it builds with each."""
+"""The switches that READMEs of methods list are of the model, and it builds with each."""
 
 import argparse
 import re
@@ -16,6 +16,7 @@ CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 BASES = {
     'vct': 'vct/vct_r50_vggish_1xb16-45k_avss-224x224.py',
     'combo': 'combo/combo_r50_vggish_1xb8-90k_avss-224x224.py',
+    'aqformer': 'aqformer/aqformer_r50_vggish_1xb8-2k_ms3-224x224.py',
 }
 HEAD = 'model.decode_head'
 
@@ -34,7 +35,7 @@ def parse(options):
     return parser.parse_args(['--cfg-options', *shlex.split(options)]).cfg_options
 
 
-@pytest.mark.parametrize(('method', 'number'), [('vct', 18), ('combo', 11)])
+@pytest.mark.parametrize(('method', 'number'), [('vct', 18), ('combo', 11), ('aqformer', 25)])
 def test_tables_are_found(method, number):
     assert len(rows(method)) == number
 

@@ -1,5 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
+from .audio_bridge import AudioBridge
 from .audio_key_fusion import AudioKeyFusion
+from .audio_level_fusion import AudioLevelFusion
 from .bilateral_fusion import BilateralFusion
 from .channel_mixer import ChannelMixer
 from .cross_attention_mixer import CrossAttentionMixer
@@ -8,7 +10,9 @@ from .siamese_gate import SiameseGate
 from .tpavi import TPAVI
 
 __all__ = [
+    'AudioBridge',
     'AudioKeyFusion',
+    'AudioLevelFusion',
     'BilateralFusion',
     'ChannelMixer',
     'CrossAttentionMixer',
