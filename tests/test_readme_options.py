@@ -17,6 +17,7 @@ BASES = {
     'vct': 'vct/vct_r50_vggish_1xb16-45k_avss-224x224.py',
     'combo': 'combo/combo_r50_vggish_1xb8-90k_avss-224x224.py',
     'ravs': 'ravs/ravs_mit-b5_vggish_1xb4-150e_avss-224x224.py',
+    'aqformer': 'aqformer/aqformer_r50_vggish_1xb8-2k_ms3-224x224.py',
 }
 HEAD = 'model.decode_head'
 VARIABLES = {'$G': f'{HEAD}.query_generator', '$H': HEAD, '$F': 'model.fusion'}
@@ -48,7 +49,9 @@ def build(path, options):
         return MODELS.build(config.model)
 
 
-@pytest.mark.parametrize(('method', 'number'), [('vct', 18), ('combo', 11), ('ravs', 21)])
+@pytest.mark.parametrize(
+    ('method', 'number'), [('vct', 18), ('combo', 11), ('aqformer', 25), ('ravs', 21)]
+)
 def test_tables_are_found(method, number):
     assert len(rows(method)) == number
 

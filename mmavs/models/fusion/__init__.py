@@ -1,6 +1,8 @@
 # Copyright (c) mmavs developers. All rights reserved.
+from .audio_bridge import AudioBridge
 from .audio_guided_merging import AudioGuidedMerging
 from .audio_key_fusion import AudioKeyFusion
+from .audio_level_fusion import AudioLevelFusion
 from .bilateral_fusion import BilateralFusion
 from .channel_mixer import ChannelMixer
 from .cross_attention_fusion import CrossAttentionFusion
@@ -13,8 +15,11 @@ from .temporal_attention import TemporalAttention
 from .tpavi import TPAVI
 
 __all__ = [
+    'TPAVI',
+    'AudioBridge',
     'AudioGuidedMerging',
     'AudioKeyFusion',
+    'AudioLevelFusion',
     'BilateralFusion',
     'ChannelMixer',
     'CrossAttentionFusion',
@@ -23,6 +28,5 @@ __all__ = [
     'SiameseGate',
     'SoundAttention',
     'SoundGuidedMerging',
-    'TPAVI',
     'TemporalAttention',
 ]

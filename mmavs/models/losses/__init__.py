@@ -1,5 +1,6 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .audio_visual_mapping import AudioVisualMappingLoss
+from .audio_visual_similarity import AudioVisualSimilarity
 from .batched_matching import (
     BatchedClassificationCost,
     BatchedCrossEntropyLossCost,
@@ -23,6 +24,7 @@ from .prototype_visual_contrast import PrototypeVisualContrast
 
 __all__ = [
     'AudioVisualMappingLoss',
+    'AudioVisualSimilarity',
     'BatchedClassificationCost',
     'BatchedCrossEntropyLossCost',
     'BatchedDiceCost',
