@@ -7,6 +7,7 @@ from .encoders import detectron2_resnet_rules, pvt_rules, resnet_rules, swin_rul
 from .files import unwrap_state_dict
 from .htsat import clap_rules, convert_htsat, htsat_rules
 from .query_methods import COMBO, VCT
+from .report import read, report
 from .rules import Conversion, Drop, Extra, Rename, Reshape, convert, revert
 from .tpavi import TPAVI
 
@@ -27,6 +28,8 @@ __all__ = [
     'detectron2_resnet_rules',
     'htsat_rules',
     'pvt_rules',
+    'read',
+    'report',
     'resnet_rules',
     'revert',
     'swin_rules',
