@@ -115,15 +115,13 @@ def open_media(
     return VideoReader(path)
 
 
-def benchmark_slots(
-    fps: Fraction, clip_frames: int, step: float = EXAMPLE_STEP
-) -> Iterator[Slot]:
+def benchmark_slots(fps: Fraction, clip_frames: int, step: float = EXAMPLE_STEP) -> Iterator[Slot]:
     """One frame a second, chosen and heard as AVSBench does it, clip after clip.
 
     Within a clip that begins at second s, frame k is number int(k * f + 0.9375 * f) with f the
-    rounded frame rate, at most the last of the clip, and hears [s + 0.96 k, s + 0.96 k + 0.975]; of
-    an encoder with another ``step`` from s + step * k on. A new clip starts every ``clip_frames`` seconds, so neither the rounding nor the 0.96 add up over
-    a long video.
+    rounded frame rate, at most the last of the clip, and hears [s + 0.96 k, s + 0.96 k + 0.975],
+    or, of an encoder with another ``step``, from s + step * k on. A new clip starts every
+    ``clip_frames`` seconds, so neither the rounding nor the 0.96 add up over a long video.
 
     Source: ``datasets_avsbench.md`` section 7 (the preprocessing scripts of AVSBench).
 
@@ -217,10 +215,7 @@ def iter_clips(
         raise ValueError(f'clip_frames must be at least 1, got {clip_frames}.')
     if fps is not None and not (fps > 0 and math.isfinite(fps)):
         raise ValueError(f'fps must be a positive number, got {fps}.')
-    if fps is None:
-        slots = benchmark_slots(media.info.fps, clip_frames, step)
-    else:
-        slots = dense_slots(fps)
+    slots = dense_slots(fps) if fps else benchmark_slots(media.info.fps, clip_frames, step)
     sound = AudioWindows(
         media.iter_audio(sample_rate, channels), sample_rate, window, media.info.path
     )

@@ -54,7 +54,9 @@ def clap_rules(official: str = CLAP, ours: str = '') -> list[Rule]:
     Returns:
         list[Rule]: For :func:`mmavs.converters.convert`.
     """
-    block, our_block = (f'{place}layers.{{i}}.blocks.{{j}}.' for place in (official, f'{ours}swin.'))
+    block, our_block = (
+        f'{place}layers.{{i}}.blocks.{{j}}.' for place in (official, f'{ours}swin.')
+    )
     parts = {
         'layernorm_before.': 'norm1.',
         'layernorm_after.': 'norm2.',

@@ -36,7 +36,9 @@ def save_lightning(path, official, monkeypatch, name='ModelCheckpoint'):
     """As Lightning 1.2 did: the class of a callback is a key."""
     place = 'pytorch_lightning.callbacks.model_checkpoint'
     callback = type(name, (), {'__module__': place})
-    modules = {package: ModuleType(package) for package in accumulate(place.split('.'), '{}.{}'.format)}
+    modules = {
+        package: ModuleType(package) for package in accumulate(place.split('.'), '{}.{}'.format)
+    }
     setattr(modules[place], name, callback)
     checkpoint = {
         'epoch': 3,

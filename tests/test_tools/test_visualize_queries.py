@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.structures import PixelData
 from PIL import Image
 from tiny_run import make_run
@@ -133,9 +134,9 @@ def test_the_prediction_is_that_of_a_test(tools, root, data):
     (data_set,) = tool.build_test_sets(cfg)
     sample, maps = tool.predict(model, data_set[0])
     with torch.no_grad():
-        batch = model.data_preprocessor(tool.pseudo_collate([data_set[0]]), False)
+        batch = model.data_preprocessor(pseudo_collate([data_set[0]]), False)
         outputs = model(**batch, mode='tensor')
-        (expected,) = model.test_step(tool.pseudo_collate([data_set[0]]))
+        (expected,) = model.test_step(pseudo_collate([data_set[0]]))
     assert torch.equal(sample.pred_scores.data, expected.pred_scores.data)
     assert torch.equal(maps.logits, outputs.mask_logits[-1])
     owners = outputs.aux['query_assignment'].argmax(1).unflatten(1, (24, 24))

@@ -6,6 +6,4 @@ htsat = dict(
     frozen=True,
     init_cfg=dict(type='Pretrained', checkpoint='data/pretrained/HTSAT_AudioSet_Saved_1.ckpt'),
 )
-load_seconds = dict(
-    type='LoadClipAudio', sample_rate=32000, on_short='repeat_last', hears='second'
-)
+load_seconds = dict(type='LoadClipAudio', sample_rate=32000, on_short='repeat_last', hears='second')

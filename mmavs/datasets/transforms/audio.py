@@ -97,9 +97,7 @@ class LoadClipAudio(BaseTransform):
         num_frames = results['num_clip_frames']
         if is_foreign(results):
             audio = audio[:, : round(num_frames * SECONDS_PER_FRAME * self.sample_rate)]
-        audio = fit_clip(
-            audio, num_frames, self.sample_rate, self.on_short, str(path), self.hears
-        )
+        audio = fit_clip(audio, num_frames, self.sample_rate, self.on_short, str(path), self.hears)
         results['audio'] = under_condition(audio, self.sample_rate, results)
         results['sample_rate'] = self.sample_rate
         return results

@@ -75,7 +75,10 @@ def test_clips_of_unequal_length(method):
     @torch.no_grad()
     def scores(batch):
         samples = model.test_step(pseudo_collate(batch))
-        return [sample.pred_scores.data[: len(clip['inputs']['imgs'])] for sample, clip in zip(samples, batch)]
+        return [
+            sample.pred_scores.data[: len(clip['inputs']['imgs'])]
+            for sample, clip in zip(samples, batch)
+        ]
 
     for together, alone in zip(scores(clips), [scores([clip])[0] for clip in clips]):
         torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
