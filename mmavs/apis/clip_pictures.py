@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
 from PIL import Image
 from torch import nn
 
@@ -17,8 +18,12 @@ from mmavs.datasets import BaseAVSDataset
 from mmavs.datasets.doctor.sources import leaves
 from mmavs.registry import DATASETS
 from mmavs.structures import AVSDataSample, MaskOutputs
+from mmavs.utils.checkpoint import UnsafeCheckpointError
+from mmavs.utils.cli import fail
 from mmavs.utils.progress import progress_bar
 from mmavs.visualization import AVSLocalVisualizer
+
+from .inference import init_model
 
 
 class ClipRun(NamedTuple):
@@ -131,26 +136,36 @@ def run_clip(model: nn.Module, item: dict[str, Any]) -> ClipRun:
     return ClipRun(sample, kept[0], padded_size, tuple(item['inputs']['imgs'].shape[-2:]))
 
 
-def write_pictures(
-    places: Sequence[tuple[int, BaseAVSDataset, int]],
+def draw_clips(
+    tool: str,
+    args: argparse.Namespace,
     visualizer: AVSLocalVisualizer,
-    draw: Callable[[dict[str, Any]], tuple[str, np.ndarray]],
-    out_dir: Path,
+    prepare: Callable[[nn.Module], None],
+    draw: Callable[[nn.Module, dict[str, Any]], tuple[str, np.ndarray]],
 ) -> None:
-    """Draw clips and write a PNG of each.
+    """Draw the clips that the user wants and write a PNG of each, or end with an error.
 
     Args:
-        places (Sequence[tuple]): From :func:`find_clips`.
+        tool (str): Path of the tool in the checkout.
+        args (Namespace): From :func:`parse_clip_args`.
         visualizer (AVSLocalVisualizer): Gets the classes of each data set.
-        draw (Callable): An item of a data set to the name of the clip and its picture.
-        out_dir (Path): Is made.
+        prepare (Callable): Is given the model before anything is drawn; may refuse it.
+        draw (Callable): The model and an item of a data set to the name of the clip and its
+            picture.
     """
-    with progress_bar() as bar:
-        for number, data_set, index in bar.track(places, description='clips'):
-            visualizer.dataset_meta = data_set.metainfo
-            name, picture = draw(data_set[index])
-            out_dir.mkdir(parents=True, exist_ok=True)
-            # Numbers, since several data sets may have a clip of one name.
-            file = f'{number:05d}_{name.replace("/", "_")}.png'
-            Image.fromarray(picture).save(out_dir / file)
-    print(f'{len(places)} pictures: {out_dir}')
+    try:
+        device = args.device or get_device()
+        model = init_model(args.config, args.checkpoint, device, args.cfg_options)
+        prepare(model)
+        places = find_clips(build_test_sets(model.cfg), args.clip, args.num_clips)
+        with progress_bar() as bar:
+            for number, data_set, index in bar.track(places, description='clips'):
+                visualizer.dataset_meta = data_set.metainfo
+                name, picture = draw(model, data_set[index])
+                args.out_dir.mkdir(parents=True, exist_ok=True)
+                # Numbers, since several data sets may have a clip of one name.
+                file = f'{number:05d}_{name.replace("/", "_")}.png'
+                Image.fromarray(picture).save(args.out_dir / file)
+    except (OSError, ValueError, UnsafeCheckpointError) as error:
+        fail(tool, error)
+    print(f'{len(places)} pictures: {args.out_dir}')

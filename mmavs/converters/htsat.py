@@ -80,7 +80,7 @@ def clap_rules(official: str = CLAP, ours: str = '') -> list[Rule]:
 
 
 def _stage_rules(official: str, ours: str) -> list[Rule]:
-    """timm merges patches before a stage, the others after one."""
+    """Patches are merged before a stage in timm, after one in the others."""
     return [
         Rename(f'{official}layers.{{i}}.downsample.', f'{ours}swin.layers.{{i+1}}.downsample.'),
         Rename(f'{official}layers.{{i}}.blocks.', f'{ours}swin.layers.{{i}}.blocks.'),

@@ -75,7 +75,7 @@ def test_at_the_size_of_the_frames():
             assert row.values[0, y, x] == groups[0, y // 4, x // 4]
     levels = MapRow('a', groups.float(), (0, 1)).at_size((12, 16), (10, 14))
     assert levels.values.shape == (1, 10, 14) and levels.limits == (0, 1)
-    # The number of a cell is 4 * row + column; the middle of pixel 5 is 0.875 of a cell from cell 0.
+    # A cell's number is 4 * row + column; the middle of pixel 5 is 0.875 of a cell from cell 0.
     assert levels.values[0, 5, 5] == pytest.approx(4 * 0.875 + 0.875)
     assert levels.values[0, 9, 13] == pytest.approx(4 * 1.875 + 2.875)
     assert levels.values[0, 0, 0] == 0

@@ -85,8 +85,8 @@ def clip_inputs(
         audio (str): ``'waveform'`` or ``'logmel'``.
 
     Returns:
-        dict[str, Tensor]: ``imgs`` (1, T, 3, H, W), ``audio`` (1, C, S) or (1, T, C, time, mel), and,
-        where the model reads it, ``maskige`` (1, T, 3, H, W).
+        dict[str, Tensor]: ``imgs`` (1, T, 3, H, W), ``audio`` (1, C, S) or (1, T, C, time, mel),
+        and, where the model reads it, ``maskige`` (1, T, 3, H, W).
     """
     encoder = model.audio_encoder
     channels = encoder.in_channels

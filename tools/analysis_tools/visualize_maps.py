@@ -8,24 +8,12 @@ Example:
 """
 
 import argparse
-from functools import partial
 from typing import Any
 
 import numpy as np
-from mmengine.device import get_device
 from torch import nn
 
-from mmavs.apis import init_model
-from mmavs.apis.clip_pictures import (
-    add_clip_arguments,
-    build_test_sets,
-    find_clips,
-    parse_clip_args,
-    run_clip,
-    write_pictures,
-)
-from mmavs.utils.checkpoint import UnsafeCheckpointError
-from mmavs.utils.cli import fail
+from mmavs.apis.clip_pictures import add_clip_arguments, draw_clips, parse_clip_args, run_clip
 from mmavs.visualization import MAP_READERS, AVSMapVisualizer, read_maps
 
 TOOL = 'tools/analysis_tools/visualize_maps.py'
@@ -39,33 +27,35 @@ def parse_args() -> argparse.Namespace:
     return parse_clip_args(parser, 'maps')
 
 
+def ask_for_attention(model: nn.Module) -> None:
+    """Let a head that can keep attention keep it."""
+    if hasattr(model.decode_head, 'record_attention'):
+        model.decode_head.record_attention = True
+
+
 def draw(
-    item: dict[str, Any], model: nn.Module, visualizer: AVSMapVisualizer, kind: str
+    model: nn.Module, visualizer: AVSMapVisualizer, item: dict[str, Any], kind: str
 ) -> tuple[str, np.ndarray]:
     """Name and picture of a clip."""
     sample, outputs, *sizes = run_clip(model, item)
     rows = [row.at_size(*sizes) for row in read_maps(outputs, kind)]
     name, inputs = sample.metainfo['clip_id'], item['inputs']
     title, rate = MAP_READERS[kind].title, sample.metainfo.get('sample_rate')
-    return name, visualizer.draw_maps(
-        name, inputs['imgs'], rows, title, sample, inputs['audio'], rate
-    )
+    picture = visualizer.draw_maps(name, inputs['imgs'], rows, title, sample, inputs['audio'], rate)
+    return name, picture
 
 
 def main() -> None:
     """Draw and write."""
     args = parse_args()
-    try:
-        device = args.device or get_device()
-        model = init_model(args.config, args.checkpoint, device, args.cfg_options)
-        if hasattr(model.decode_head, 'record_attention'):
-            model.decode_head.record_attention = True
-        places = find_clips(build_test_sets(model.cfg), args.clip, args.num_clips)
-        visualizer = AVSMapVisualizer(name='maps', max_width=args.max_width)
-        drawing = partial(draw, model=model, visualizer=visualizer, kind=args.what)
-        write_pictures(places, visualizer, drawing, args.out_dir)
-    except (OSError, ValueError, UnsafeCheckpointError) as error:
-        fail(TOOL, error)
+    visualizer = AVSMapVisualizer(name='maps', max_width=args.max_width)
+    draw_clips(
+        TOOL,
+        args,
+        visualizer,
+        ask_for_attention,
+        lambda model, item: draw(model, visualizer, item, args.what),
+    )
 
 
 if __name__ == '__main__':

@@ -9,28 +9,16 @@ Example:
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.device import get_device
 from torch import Tensor, nn
 
-from mmavs.apis import init_model
-from mmavs.apis.clip_pictures import (
-    add_clip_arguments,
-    build_test_sets,
-    find_clips,
-    parse_clip_args,
-    run_clip,
-    write_pictures,
-)
+from mmavs.apis.clip_pictures import add_clip_arguments, draw_clips, parse_clip_args, run_clip
 from mmavs.models.heads import QueryMaskHead
 from mmavs.structures import IGNORE_INDEX, AVSDataSample, MaskOutputs
-from mmavs.utils.checkpoint import UnsafeCheckpointError
-from mmavs.utils.cli import fail
 from mmavs.visualization import AVSQueryVisualizer, QueryMaps
 from mmavs.visualization.query_maps import ORDERS
 
@@ -108,9 +96,9 @@ def match(
 
 
 def draw(
-    item: dict[str, Any],
     model: nn.Module,
     visualizer: AVSQueryVisualizer,
+    item: dict[str, Any],
     args: argparse.Namespace,
 ) -> tuple[str, np.ndarray]:
     """Name and picture of a clip."""
@@ -127,16 +115,14 @@ def draw(
 def main() -> None:
     """Draw and write."""
     args = parse_args()
-    try:
-        device = args.device or get_device()
-        model = init_model(args.config, args.checkpoint, device, args.cfg_options)
-        check_head(model, args.config)
-        places = find_clips(build_test_sets(model.cfg), args.clip, args.num_clips)
-        visualizer = AVSQueryVisualizer(name='queries', max_width=args.max_width)
-        drawing = partial(draw, model=model, visualizer=visualizer, args=args)
-        write_pictures(places, visualizer, drawing, args.out_dir)
-    except (OSError, ValueError, UnsafeCheckpointError) as error:
-        fail(TOOL, error)
+    visualizer = AVSQueryVisualizer(name='queries', max_width=args.max_width)
+    draw_clips(
+        TOOL,
+        args,
+        visualizer,
+        lambda model: check_head(model, args.config),
+        lambda model, item: draw(model, visualizer, item, args),
+    )
 
 
 if __name__ == '__main__':

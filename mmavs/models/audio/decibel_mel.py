@@ -19,7 +19,7 @@ class DecibelMelFrontend(ExampleFrontend):
 
     Second k is what frame k hears. Its power spectrogram has windows that are centred on multiples
     of ``hop_length``, with the sound mirrored at its ends: 101 windows a second. The mel bands are
-    those of librosa's default (Slaney's scale, each of area 1), and 0 dB is a power of 1. Everything
+    those of librosa's default (Slaney's scale, each of area 1), and 0 dB is a power of 1. All
     is computed in float32, whatever autocast says.
 
     Source: ``Spectrogram`` and ``LogmelFilterBank`` of torchlibrosa as HTS-AT sets them (sheet

@@ -256,7 +256,7 @@ def _pieces(num_mels: int, spec_size: int, patch_size: int, num_stages: int) -> 
     if rest or cells % pieces:
         raise ValueError(
             f'spec_size={spec_size} must be a multiple of num_mels={num_mels}, and the last of '
-            f'{num_stages} stages, which has {cells:g} rows with patch_size={patch_size}, must have '
-            f'a multiple of spec_size / num_mels = {spec_size / num_mels:g} rows.'
+            f'{num_stages} stages, which has {cells:g} rows with patch_size={patch_size}, must '
+            f'have a multiple of spec_size / num_mels = {spec_size / num_mels:g} rows.'
         )
     return pieces

@@ -107,7 +107,7 @@ def test_periodic_continuation_by_hand():
 @pytest.mark.parametrize(
     'hears, expected',
     [
-        # At 100 Hz, examples are 98 every 96: samples 0 to 193 are two of them, the rest is dropped.
+        # At 100 Hz, examples are 98 every 96: 0 to 193 are two of them, the rest is dropped.
         ('vggish', [*range(194), *range(98, 194)]),
         # The last second again, behind all that there is.
         ('second', [*range(250), *range(150, 200)]),

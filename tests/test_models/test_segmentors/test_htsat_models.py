@@ -62,7 +62,7 @@ def test_training_the_encoder_itself(method):
     model = tiny_model(method)
     clips = [heard_clip(4000, 2, seed, maskige=method != 'avsegformer') for seed in range(2)]
     found = one_step(model, clips)
-    for name, parameter in model.audio_encoder.named_parameters():
+    for name, _ in model.audio_encoder.named_parameters():
         assert f'audio_encoder.{name}.grad' in found, name
     assert found['audio_encoder.swin.patch_embed.proj.weight.grad'].abs().sum() > 0
 
