@@ -3,7 +3,15 @@
 
 from .avsegformer import AVSEGFORMER
 from .converter import Converter
-from .encoders import detectron2_resnet_rules, pvt_rules, resnet_rules, swin_rules, vggish_rules
+from .encoders import (
+    detectron2_resnet_rules,
+    join_mit_attention,
+    mit_rules,
+    pvt_rules,
+    resnet_rules,
+    swin_rules,
+    vggish_rules,
+)
 from .files import unwrap_state_dict
 from .htsat import clap_rules, convert_htsat, htsat_rules
 from .query_methods import COMBO, VCT
@@ -27,6 +35,8 @@ __all__ = [
     'convert_htsat',
     'detectron2_resnet_rules',
     'htsat_rules',
+    'join_mit_attention',
+    'mit_rules',
     'pvt_rules',
     'read',
     'report',

@@ -7,6 +7,7 @@ from .batched_matching import (
     BatchedDiceCost,
     BatchedHungarianAssigner,
 )
+from .group_contrast import GroupContrast
 from .inter_frame_consistency import InterFrameConsistency
 from .mask_matching import MaskMatchingCriterion
 from .mask_objectives import (
@@ -29,6 +30,7 @@ __all__ = [
     'BatchedHungarianAssigner',
     'BinaryCrossEntropyLoss',
     'BinaryMaskLoss',
+    'GroupContrast',
     'InterFrameConsistency',
     'LinearMixingLoss',
     'MaskMatchingCriterion',
