@@ -2,6 +2,7 @@
 """Small models and batches for them, for tests and demos."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from mmengine.structures import PixelData
@@ -284,6 +285,40 @@ def tiny_aqformer(num_classes: int = 1) -> dict:
     config['backbone']['norm_eval'] = True
     config['decode_head']['num_classes'] = num_classes
     return config
+
+
+def tiny_htsat(**settings: Any) -> dict:
+    """Config of a narrow HTS-AT, whose vector and map have the channels of the tiny VGGish.
+
+    It hears 4000 Hz; its map is 1 x 16 (frequency x time).
+
+    Args:
+        **settings (Any): Other arguments of :class:`HTSAT`.
+
+    Returns:
+        dict: For ``MODELS.build``. Trained, without drop path.
+    """
+    frontend = dict(
+        type='DecibelMelFrontend',
+        sample_rate=4000,
+        window_length=128,
+        hop_length=40,
+        num_mels=16,
+        mel_range=(50, 1900),
+    )
+    narrow = dict(
+        type='HTSAT',
+        frontend=frontend,
+        frozen=False,
+        num_mels=16,
+        spec_size=64,
+        base_channels=4,
+        depths=(2, 1, 1),
+        num_heads=(1, 2, 2),
+        window_size=4,
+        drop_path_rate=0.0,
+    )
+    return {**narrow, **settings}
 
 
 def random_clip(
