@@ -2,6 +2,7 @@
 _base_ = [
     '../_base_/models/aqformer_r18-tiny.py',
     '../_base_/datasets/synth_ms3_96x96.py',
+    '../_base_/schedules/schedule_synth_24e.py',
     '../_base_/default_runtime.py',
 ]
 
@@ -9,18 +10,10 @@ _base_ = [
 train_pipeline = _base_.train_pipeline[1:]
 train_dataloader = dict(batch_size=4, dataset=dict(pipeline=train_pipeline))
 
-# Nothing is pretrained here, so the learning rate is above that of the paper, with warm-up.
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
-    clip_grad=dict(max_norm=1.0),
-)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, end=50, by_epoch=False),
+    _base_.param_scheduler[0],
     dict(type='PolyLR', power=0.9, eta_min=1e-5, end=8, convert_to_iter_based=True),
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=8, val_interval=4)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+train_cfg = dict(max_epochs=8, val_interval=4)
 default_hooks = dict(checkpoint=dict(interval=4), logger=dict(interval=50))
 auto_scale_lr = dict(enable=False, base_batch_size=4)
