@@ -10,7 +10,14 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from mmavs.testing import SynthAVS
-from mmavs.testing.tiny import tiny_avsegformer, tiny_combo, tiny_tpavi, tiny_vct
+from mmavs.testing.tiny import (
+    tiny_aqformer,
+    tiny_avsegformer,
+    tiny_combo,
+    tiny_ravs,
+    tiny_tpavi,
+    tiny_vct,
+)
 from mmavs.testing.tiny_cpm import tiny_cpm, tiny_cpm_baseline
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +40,15 @@ MASKIGE_BENCHMARKS = {
     'avss_maskige_224x224': ('write_avss', '.', 71),
     'avss_combo_224x224': ('write_avss', '.', 71),
 }
+
+
+def ravs_model(num_classes):
+    """A binary task has two classes; tokens of 224x224 are clustered in squares of 4x4."""
+    model = tiny_ravs(max(num_classes, 2))
+    model['fusion']['merging']['cluster_pool'] = 4
+    return model
+
+
 METHODS = {
     'avsegformer': tiny_avsegformer,
     'tpavi': tiny_tpavi,
@@ -40,6 +56,8 @@ METHODS = {
     'combo': tiny_combo,
     'cpm': lambda num_classes: tiny_cpm(num_classes, stereo=num_classes == 22),
     'cpm_baseline': tiny_cpm_baseline,
+    'ravs': ravs_model,
+    'aqformer': tiny_aqformer,
 }
 IMAGES = ('vpo', 'avss_images')  # not clips, which TPAVI needs
 CASES = [(name, 'avsegformer') for name in BENCHMARKS if name != 'avss_images_224x224'] + [
@@ -48,6 +66,8 @@ CASES = [(name, 'avsegformer') for name in BENCHMARKS if name != 'avss_images_22
 CASES += [('avsbench_s4_maskige_224x224', 'vct'), ('avss_maskige_224x224', 'vct')]
 CASES += [('avsbench_ms3_maskige_224x224', 'combo'), ('avss_combo_224x224', 'combo')]
 CASES += [('avss_images_224x224', 'cpm_baseline'), ('vpo_msmi_512x512', 'cpm')]
+CASES += [('avsbench_s4_224x224', 'ravs'), ('avss_224x224', 'ravs')]
+CASES += [('avsbench_s4_224x224', 'aqformer'), ('avsbench_ms3_224x224', 'aqformer')]
 ITERS = 12
 
 

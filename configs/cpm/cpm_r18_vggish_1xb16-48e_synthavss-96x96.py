@@ -2,6 +2,7 @@
 _base_ = [
     '../_base_/models/cpm_r18-tiny.py',
     '../_base_/datasets/synth_avss_96x96.py',
+    '../_base_/schedules/schedule_synth_24e.py',
     '../_base_/default_runtime.py',
 ]
 
@@ -14,18 +15,12 @@ val_evaluator = [
     dict(type='ClassCoverageMetric'),
 ]
 test_evaluator = val_evaluator
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
-    clip_grad=dict(max_norm=1.0),
-)
+optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, end=50, by_epoch=False),
     dict(type='PolyLR', power=0.9, eta_min=1e-5, end=48, convert_to_iter_based=True),
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=48, val_interval=12)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+train_cfg = dict(max_epochs=48, val_interval=12)
 default_hooks = dict(
     checkpoint=dict(interval=12, save_best='per_dataset/mIoU'), logger=dict(interval=10)
 )

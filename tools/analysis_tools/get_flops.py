@@ -85,15 +85,18 @@ def clip_inputs(
         audio (str): ``'waveform'`` or ``'logmel'``.
 
     Returns:
-        dict[str, Tensor]: ``imgs`` (1, T, 3, H, W), ``audio`` (1, C, S) or (1, T, C, 96, 64), and,
-        where the model reads it, ``maskige`` (1, T, 3, H, W).
+        dict[str, Tensor]: ``imgs`` (1, T, 3, H, W), ``audio`` (1, C, S) or (1, T, C, time, mel),
+        and, where the model reads it, ``maskige`` (1, T, 3, H, W).
     """
     encoder = model.audio_encoder
     channels = encoder.in_channels
     if audio == 'waveform':
         sound = torch.rand(channels, frames * encoder.frontend.sample_rate) * 0.2 - 0.1
-    else:
+    elif encoder.frontend is None:
         sound = torch.randn(frames, channels, 96, 64)
+    else:
+        examples = torch.rand(frames, channels, encoder.frontend.example_samples)
+        sound = encoder.frontend.log_mel(examples * 0.2 - 0.1)
     imgs = torch.randint(0, 256, (frames, 3, *size), dtype=torch.uint8)
     inputs = dict(imgs=[imgs], audio=[sound])
     if needs_maskige(model):

@@ -9,27 +9,16 @@ Example:
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config, DictAction
-from mmengine.dataset import pseudo_collate
-from mmengine.device import get_device
-from PIL import Image
 from torch import Tensor, nn
 
-from mmavs.apis import init_model
-from mmavs.datasets import BaseAVSDataset
-from mmavs.datasets.doctor.sources import leaves
+from mmavs.apis.clip_pictures import add_clip_arguments, draw_clips, parse_clip_args, run_clip
 from mmavs.models.heads import QueryMaskHead
-from mmavs.registry import DATASETS
 from mmavs.structures import IGNORE_INDEX, AVSDataSample, MaskOutputs
-from mmavs.utils.checkpoint import UnsafeCheckpointError
-from mmavs.utils.cli import fail
-from mmavs.utils.progress import progress_bar
 from mmavs.visualization import AVSQueryVisualizer, QueryMaps
 from mmavs.visualization.query_maps import ORDERS
 
@@ -39,13 +28,7 @@ TOOL = 'tools/analysis_tools/visualize_queries.py'
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out-dir', type=Path, help='default: work_dirs/queries/<config>')
-    parser.add_argument('--num-clips', type=int, default=8, help='the first ones; 0: all')
-    parser.add_argument(
-        '--clip', action='append', metavar='NAME', help='this clip instead; may be given again'
-    )
+    add_clip_arguments(parser, 'queries')
     parser.add_argument('--queries', type=int, default=8, help='whose masks are drawn')
     parser.add_argument(
         '--order',
@@ -54,14 +37,9 @@ def parse_args() -> argparse.Namespace:
         help='score: the queries with the highest probability of a class; even: evenly spaced by '
         'number, without those whose mask is empty, much as in Figure 5 of the paper',
     )
-    parser.add_argument('--max-width', type=int, default=1600, help='of the pictures, in pixels')
-    parser.add_argument('--device', help='default: a GPU if there is one')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value')
-    args = parser.parse_args()
-    if args.num_clips < 0 or args.queries < 1 or args.max_width < 1:
-        parser.error('--num-clips must be at least 0, --queries and --max-width at least 1')
-    if args.out_dir is None:
-        args.out_dir = Path('work_dirs', 'queries', Path(args.config).stem)
+    args = parse_clip_args(parser, 'queries')
+    if args.queries < 1:
+        parser.error('--queries must be at least 1')
     return args
 
 
@@ -79,61 +57,12 @@ def check_head(model: nn.Module, config: str) -> None:
         )
 
 
-def build_test_sets(cfg: Config) -> list[BaseAVSDataset]:
-    """The test data sets of a config, those inside wrappers one by one.
-
-    Raises:
-        ValueError: If it has none.
-    """
-    if not cfg.get('test_dataloader'):
-        raise ValueError(f'{cfg.filename} has no test_dataloader.')
-    return [DATASETS.build(leaf) for leaf in leaves(cfg.test_dataloader['dataset'])]
-
-
-def find_clips(
-    data_sets: Sequence[BaseAVSDataset], names: Sequence[str] | None, num: int
-) -> list[tuple[int, BaseAVSDataset, int]]:
-    """Clips of these names, else the first ones.
-
-    Args:
-        data_sets (Sequence[BaseAVSDataset]): All of the test.
-        names (Sequence[str], optional): ``clip_id`` of clips.
-        num (int): How many if there are no names; 0 for all.
-
-    Returns:
-        list[tuple]: Number of the clip among all, its data set, and its index there.
-
-    Raises:
-        ValueError: If there is no clip of a name.
-    """
-    pairs = [(data_set, index) for data_set in data_sets for index in range(len(data_set))]
-    places = [(number, *pair) for number, pair in enumerate(pairs)]
-    if not names:
-        return places[: num or None]
-    ids = [data_set.get_data_info(index)['clip_id'] for data_set, index in pairs]
-    missing = [name for name in names if name not in ids]
-    if missing:
-        raise ValueError(
-            f'The test data have no clip {", ".join(missing)}. Their {len(ids)} clips are called '
-            f'{", ".join(ids[:3])} and so on.'
-        )
-    return [place for place, clip_id in zip(places, ids) if clip_id in names]
-
-
 @torch.no_grad()
 def predict(model: nn.Module, item: dict[str, Any]) -> tuple[AVSDataSample, QueryMaps]:
     """The prediction of one clip, and what the queries said."""
-    kept: list[MaskOutputs] = []
-    handle = model.decode_head.register_forward_hook(lambda *call: kept.append(call[-1]))
-    data = model.data_preprocessor(pseudo_collate([item]), False)
-    try:
-        (sample,) = model(**data, mode='predict')
-    finally:
-        handle.remove()
-    padded_size = data['inputs']['imgs'].shape[-2:]
-    frame_size = item['inputs']['imgs'].shape[-2:]
-    matched = match(model.decode_head, kept[0], sample, padded_size, frame_size)
-    return sample, QueryMaps.from_outputs(kept[0], padded_size, frame_size, matched)
+    sample, outputs, *sizes = run_clip(model, item)
+    matched = match(model.decode_head, outputs, sample, *sizes)
+    return sample, QueryMaps.from_outputs(outputs, *sizes, matched)
 
 
 def match(
@@ -186,23 +115,14 @@ def draw(
 def main() -> None:
     """Draw and write."""
     args = parse_args()
-    try:
-        device = args.device or get_device()
-        model = init_model(args.config, args.checkpoint, device, args.cfg_options)
-        check_head(model, args.config)
-        places = find_clips(build_test_sets(model.cfg), args.clip, args.num_clips)
-        visualizer = AVSQueryVisualizer(name='queries', max_width=args.max_width)
-        args.out_dir.mkdir(parents=True, exist_ok=True)
-        with progress_bar() as bar:
-            for number, data_set, index in bar.track(places, description='clips'):
-                visualizer.dataset_meta = data_set.metainfo
-                name, picture = draw(model, visualizer, data_set[index], args)
-                # Numbers, since several data sets may have a clip of one name.
-                file = f'{number:05d}_{name.replace("/", "_")}.png'
-                Image.fromarray(picture).save(args.out_dir / file)
-    except (OSError, ValueError, UnsafeCheckpointError) as error:
-        fail(TOOL, error)
-    print(f'{len(places)} pictures: {args.out_dir}')
+    visualizer = AVSQueryVisualizer(name='queries', max_width=args.max_width)
+    draw_clips(
+        TOOL,
+        args,
+        visualizer,
+        lambda model: check_head(model, args.config),
+        lambda model, item: draw(model, visualizer, item, args),
+    )
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .audio_visual_mapping import AudioVisualMappingLoss
+from .audio_visual_similarity import AudioVisualSimilarity
 from .batched_matching import (
     BatchedClassificationCost,
     BatchedCrossEntropyLossCost,
@@ -7,7 +8,9 @@ from .batched_matching import (
     BatchedFocalLossCost,
     BatchedHungarianAssigner,
 )
+from .ce_dice_iou import CEDiceIoULoss
 from .conditional_prompt_loss import ConditionalPromptLoss
+from .group_contrast import GroupContrast
 from .inter_frame_consistency import InterFrameConsistency
 from .mask_matching import MaskMatchingCriterion
 from .mask_objectives import (
@@ -25,6 +28,7 @@ from .spectrogram_unmixing import SpectrogramUnmixing
 
 __all__ = [
     'AudioVisualMappingLoss',
+    'AudioVisualSimilarity',
     'BatchedClassificationCost',
     'BatchedCrossEntropyLossCost',
     'BatchedDiceCost',
@@ -33,6 +37,8 @@ __all__ = [
     'BinaryCrossEntropyLoss',
     'BinaryMaskLoss',
     'ConditionalPromptLoss',
+    'CEDiceIoULoss',
+    'GroupContrast',
     'InterFrameConsistency',
     'LinearMixingLoss',
     'MaskMatchingCriterion',

@@ -3,6 +3,7 @@ from .audio_derived_query_generator import AudioDerivedQueryGenerator
 from .audio_query_generator import AudioQueryGenerator
 from .class_mixture import ClassMixture
 from .class_points import ClassPoints
+from .frame_query_generator import FrameQueryGenerator
 from .learned_query_generator import LearnedQueryGenerator
 from .prototype_prompted_query_generator import PrototypePromptedQueryGenerator
 
@@ -11,6 +12,7 @@ __all__ = [
     'AudioQueryGenerator',
     'ClassMixture',
     'ClassPoints',
+    'FrameQueryGenerator',
     'LearnedQueryGenerator',
     'PrototypePromptedQueryGenerator',
 ]

@@ -47,8 +47,8 @@ class CPMSegmentor(AVSegmentor):
             pyramid, ``decode_head`` a :class:`CPMHead`.
 
     Raises:
-        ValueError: If the encoder takes no spectrograms, the head no prompts, or ``mix_kinds`` is
-            unknown.
+        ValueError: If the encoder takes no spectrograms, the head no prompts, ``mix_kinds`` is
+            unknown, or padded frames are wanted.
     """
 
     prompt_iters: Tensor
@@ -74,6 +74,11 @@ class CPMSegmentor(AVSegmentor):
                 f'CPMSegmentor prompts by class, {type(self.decode_head).__name__} cannot: set '
                 'model.decode_head to CPMHead, or model.type to AVSegmentor.'
             )
+        if self.train_cfg['compute_padded_frames']:
+            raise ValueError(
+                'CPMSegmentor does not compute padded frames: leave out '
+                'model.train_cfg.compute_padded_frames.'
+            )
         self.mixing = MODELS.build(mixing or dict(type='DisjointMixing'))
         self.mix_kinds = mix_kinds
         self.lambda_prompt = lambda_prompt
@@ -95,13 +100,14 @@ class CPMSegmentor(AVSegmentor):
         Raises:
             ValueError: If a sample has no ground truth.
         """
-        valid, target, annotated, audio_labels = self._ground_truth(inputs, data_samples)
+        valid, _, target, annotated, audio_labels = self._ground_truth(inputs, data_samples)
         head, encoder = self.decode_head, self.audio_encoder
         head.classifier.em_update()
         heard = heard_frames(inputs['audio'], inputs['imgs'].shape[1], data_samples)
         examples = encoder.examples(inputs['audio'], *heard).flatten(0, 1)[valid]
         if not head.has_prompts:
-            outputs = self._forward_rows(inputs, data_samples, valid, encoder.encode(examples))
+            sound = encoder.encode(examples)
+            outputs = self._forward_rows(inputs, data_samples, valid, sound=sound)
             return head.loss(outputs, target, annotated, audio_labels)
         present = present_labels(target)[:, : head.num_classes] & annotated[:, None]
         classes, rows = self._prompts(present)
@@ -114,7 +120,7 @@ class CPMSegmentor(AVSegmentor):
         both = torch.cat([examples, log_magnitude(magnitudes['mixed'], encoder.log_offset)])
         sound, numbers = encoder.encode(both), torch.arange(len(both), device=both.device)
         agnostic, noisy = (sound.rows(part) for part in numbers.split([len(clean), len(rows)]))
-        outputs = self._forward_rows(inputs, data_samples, valid, agnostic)
+        outputs = self._forward_rows(inputs, data_samples, valid, sound=agnostic)
         losses = head.loss(outputs, target, annotated, audio_labels)
         prompted = self._pass_b(outputs, classes[rows], rows, noisy, magnitudes, target, annotated)
         losses.update((name, self.lambda_prompt * loss) for name, loss in prompted.items())
