@@ -129,7 +129,9 @@ def method_rows(metafiles: list[dict[str, Any]]) -> list[list[str]]:
             models = [model for model in metafile['Models'] if model['In Collection'] == name]
             title = f'[{paper["Title"]}]({paper["URL"]})' if paper.get('URL') else paper['Title']
             page = collection['README'].removeprefix('configs/')
-            data = sorted({model['Metadata']['Training Data'] for model in models}, key=dataset_rank)
+            data = sorted(
+                {model['Metadata']['Training Data'] for model in models}, key=dataset_rank
+            )
             rows.append([f'[{name}]({page})', title, str(len(models)), ', '.join(data)])
     return rows
 

@@ -36,23 +36,26 @@ def collected_pages(root: Path) -> dict[Path, Path]:
     for folder, section in (('configs', 'methods'), ('projects', 'projects')):
         for readme in sorted(root.glob(f'{folder}/*/README.md')):
             pages[readme] = Path(section, f'{readme.parent.name}.md')
+    pages[root / 'projects' / 'README.md'] = Path('projects.md')
     return pages
 
 
-def projects_page(pages: dict[Path, Path]) -> str:
-    """The page that lists ``projects/``.
+def projects_page(root: Path, pages: dict[Path, Path]) -> str:
+    """The page that lists ``projects/``: its README, if there is one, and the projects.
 
     Args:
+        root (Path): Of the checkout.
         pages (dict[Path, Path]): As :func:`collected_pages` gives them.
 
     Returns:
-        str: Markdown.
+        str: Markdown whose links are relative to ``projects``.
     """
-    names = sorted(page.as_posix() for page in pages.values() if page.parts[0] == 'projects')
+    readme = root / 'projects' / 'README.md'
     text = '# Projects\n\nWhat is built on mmavs and lives in the folder `projects/`.\n'
-    if not names:
-        return text + '\nThere is none yet.\n'
-    return text + '\n'.join(['\n```{toctree}\n:maxdepth: 1', *names, '```']) + '\n'
+    if readme.is_file():
+        text = readme.read_text(encoding='utf-8')
+    names = sorted(page.as_posix() for page in pages.values() if page.parts[0] == 'projects')
+    return text + '\n'.join(['', '```{toctree}', ':maxdepth: 1', '', *names, '```']) + '\n'
 
 
 def write_if_new(path: Path, content: bytes) -> None:
@@ -81,13 +84,14 @@ def site_files(root: Path, target: Path) -> dict[Path, bytes]:
 
     files = {}
     for path, page in pages.items():
-        if path.suffix == '.md':
+        if path.suffix == '.md' and page != Path('projects.md'):
             files[page] = turned(path.read_text(encoding='utf-8'), path, page)
         elif path.suffix in ASSETS:
             files[page] = path.read_bytes()
     page = Path('model_zoo.md')
     files[page] = turned(model_zoo(root), root / 'configs' / 'README.md', page)
-    files[Path('projects.md')] = projects_page(pages).encode()
+    page = Path('projects.md')
+    files[page] = turned(projects_page(root, pages), root / 'projects' / 'README.md', page)
     files |= {page: text.encode() for page, text in api_pages(root / 'mmavs').items()}
     return files
 
