@@ -104,7 +104,7 @@ def check_scores(path):
 
 
 def test_train_and_test_from_a_wheel(installed):
-    """What mim executes. onedl-mim itself does not find a wheel of mmavs, see mim.md of the docs."""
+    """What mim would execute; onedl-mim does not find a wheel of mmavs (mim.md of the docs)."""
     mim = installed.site / 'mmavs' / '.mim'
     config, options = mim / 'configs' / 'tpavi' / f'{NAME}.py', ['--launcher', 'none', *OPTIONS]
     installed.run(mim / 'tools' / 'train.py', config, '--work-dir', 'work', *options)

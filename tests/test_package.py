@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from pathlib import Path
 
 import pytest
 from built_package import FILES, SOURCES, build, copy_checkout

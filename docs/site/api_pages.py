@@ -95,14 +95,14 @@ def api_pages(root: Path) -> dict[Path, str]:
     unknown = packages - {*PAGES, *PACKAGES_WITHOUT_PAGE}
     if unknown:
         raise ValueError(
-            f'mmavs has the packages {sorted(unknown)}, which docs/site/api_pages.py does not know: '
+            f'mmavs has the packages {sorted(unknown)}, unknown to docs/site/api_pages.py: '
             'give them a line in PAGES, or leave them out in PACKAGES_WITHOUT_PAGE.'
         )
     pages = {Path('api', f'{name}.rst'): api_page(name, PAGES[name], root) for name in PAGES}
     entries = ''.join(f'   api/{name}\n' for name in PAGES)
     pages[Path('api.rst')] = (
         'API reference\n=============\n\n'
-        'What ``__all__`` of each package lists. Modules of ``mmavs.utils`` are for our own use.\n\n'
+        'What ``__all__`` of each package lists. ``mmavs.utils`` is for our own use.\n\n'
         f'.. toctree::\n   :maxdepth: 1\n\n{entries}'
     )
     return pages

@@ -24,19 +24,26 @@ COLUMNS = (
     'Audio-blind ceiling',
     'Config',
 )
-INTRODUCTION = """# Model zoo
+INTRODUCTION = """---
+html_theme.sidebar_secondary.remove: true
+---
+
+# Model zoo
 
 All methods and configs of mmavs, made from the metafiles when these pages are built.
 
-- **(paper)**: numbers that others published, in percent. mmavs has not measured them, and no checkpoint of ours has been
-  trained on AVSBench or VPO. *From* says who published them. Numbers of different protocols do not compare: *Protocol* is
-  the name in [Published protocols](../docs/en/protocols.md), and *F batch* the number of clips over which the published
-  F takes its best threshold.
-- **(measured)**: measured by mmavs on [SynthAVS](../docs/en/synth_avs.md), one run on a CPU; the link leads to the commands.
-  The *audio-blind ceiling* is the best mIoU that can be expected there of a model without ears.
+- **(paper)**: numbers that others published, in percent. mmavs has not measured them, and no
+  checkpoint of ours has been trained on AVSBench or VPO. *From* says who published them. Numbers of
+  different protocols do not compare: *Protocol* is the name in
+  [Published protocols](../docs/en/protocols.md), and *F batch* the number of clips over which the
+  published F takes its best threshold.
+- **(measured)**: measured by mmavs on [SynthAVS](../docs/en/synth_avs.md), one run on a CPU; the
+  link leads to the commands. The *audio-blind ceiling* is the best mIoU that can be expected there
+  of a model without ears.
 - {nothing}: nobody has published or measured it.
 
-Checkpoints: the official ones, [converted](../docs/en/checkpoints.md). mmavs publishes none of its own yet.
+Checkpoints: the official ones, [converted](../docs/en/checkpoints.md). mmavs publishes none of its
+own yet.
 """
 
 

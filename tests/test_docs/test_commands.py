@@ -63,7 +63,7 @@ def test_tools_flags_and_configs_are_there(path):
 
 
 def test_faults_are_found():
-    assert faults('python tools/trian.py x') == ['tools/trian.py']
+    assert faults('python tools/no.py x') == ['tools/no.py']
     assert faults('python tools/train.py configs/no/no.py') == ['configs/no/no.py']
     assert faults('bash tools/dist_test.sh \\\n  a --protocl all --out b') == [
         'tools/dist_test.sh --protocl'
