@@ -34,7 +34,8 @@ def test_links_lead_somewhere(path):
 def test_broken_links_are_found(tmp_path):
     page = tmp_path / 'page.md'
     page.write_text(
-        '# One `two`: three!\n\n## Twice\n\n## Twice\n\n[a](#one-two-three)\n[b](#twice-1) [c](#no)\n'
+        '# One `two`: three!\n\n## Twice\n\n## Twice\n\n[a](#one-two-three)\n'
+        '[b](#twice-1) [c](#no)\n'
         '[d](page.md#twice) [e](none.md) ![f](none.png) [g](https://example.org)\n'
         '```bash\n[h](also_none.md)\n```\n[over\ntwo lines](none_too.md)\n'
     )
