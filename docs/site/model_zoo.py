@@ -39,7 +39,8 @@ All methods and configs of mmavs, made from the metafiles when these pages are b
   published F takes its best threshold.
 - **(measured)**: measured by mmavs on [SynthAVS](../docs/en/synth_avs.md), one run on a CPU; the
   link leads to the commands. The *audio-blind ceiling* is the best mIoU that can be expected there
-  of a model without ears.
+  of a model without ears; of AVSS it is that of the foreground mIoU, whatever the class. *Seen*: the
+  mean over the classes that occur there.
 - {nothing}: nobody has published or measured it.
 
 Checkpoints: the official ones, [converted](../docs/en/checkpoints.md). mmavs publishes none of its
@@ -73,9 +74,22 @@ def dataset_rank(name: str) -> int:
     return ranks[0] if ranks else len(DATASETS)
 
 
-def number(metrics: dict[str, Any], key: str) -> str:
-    """A number of a metafile, as it is written there."""
-    return str(metrics.get(key, NOTHING))
+def numbers(metrics: dict[str, Any], key: str) -> str:
+    """All measured numbers of a kind, with what the key says besides.
+
+    Args:
+        metrics (dict): Of a metafile: ``mIoU``, ``Foreground mIoU``, ``Seen F-score`` and so on.
+        key (str): ``'mIoU'`` or ``'F-score'``.
+
+    Returns:
+        str: For instance ``'2.01, 50.20 (foreground)'``.
+    """
+    found = []
+    for name, value in metrics.items():
+        if name.endswith(key):
+            label = name.removesuffix(key).strip().lower()
+            found.append(f'{value:.2f} ({label})' if label else f'{value:.2f}')
+    return ', '.join(found) or NOTHING
 
 
 def paper_cells(model: dict[str, Any]) -> list[str]:
@@ -85,7 +99,8 @@ def paper_cells(model: dict[str, Any]) -> list[str]:
     (result,) = model['Paper Results']
     metrics = result['Metrics']
     protocol = f'{result.get("Protocol", "not known")}, {result.get("F Batch", "not known")}'
-    return [number(metrics, 'mIoU'), number(metrics, 'F-score'), result['Source'], protocol]
+    scores = [str(metrics.get(key, NOTHING)) for key in ('mIoU', 'F-score')]  # as published
+    return [*scores, result['Source'], protocol]
 
 
 def measured_cells(model: dict[str, Any]) -> list[str]:
@@ -94,12 +109,11 @@ def measured_cells(model: dict[str, Any]) -> list[str]:
         return [NOTHING] * 3
     (result,) = model['Results']
     metrics = result['Metrics']
-    miou = f'[{number(metrics, "mIoU")}](../{result["Measured"]})'
     ceiling = f'{result["Audio-Blind Ceiling"]:.2f}'
     if 'Foreground mIoU' in metrics:
-        miou += f'; foreground {metrics["Foreground mIoU"]:.2f}'
-        ceiling += ' (of the foreground)'
-    return [miou, number(metrics, 'F-score'), ceiling]
+        ceiling += ' (foreground)'
+    miou = f'[{numbers(metrics, "mIoU")}](../{result["Measured"]})'
+    return [miou, numbers(metrics, 'F-score'), ceiling]
 
 
 def model_row(model: dict[str, Any]) -> list[str]:

@@ -32,7 +32,9 @@ def test_every_config_has_one_row_with_its_numbers():
         if 'Paper Results' not in model:
             assert row[5:9] == ['–'] * 4
         for result in model.get('Results', []):
-            assert f'[{result["Metrics"]["mIoU"]}]' in row[9]
+            assert result['Measured'] in row[9]
+            for key, value in result['Metrics'].items():
+                assert f'{value:.2f}' in row[9 if key.endswith('mIoU') else 10], key
         if 'Results' not in model:
             assert row[9:12] == ['–'] * 3
 
