@@ -39,8 +39,8 @@ All methods and configs of mmavs, made from the metafiles when these pages are b
   published F takes its best threshold.
 - **(measured)**: measured by mmavs on [SynthAVS](../docs/en/synth_avs.md), one run on a CPU; the
   link leads to the commands. The *audio-blind ceiling* is the best mIoU that can be expected there
-  of a model without ears; of AVSS it is that of the foreground mIoU, whatever the class. *Seen*: the
-  mean over the classes that occur there.
+  of a model without ears; of AVSS it is that of the foreground mIoU, whatever the class. *Seen*:
+  the mean over the classes that occur there.
 - {nothing}: nobody has published or measured it.
 
 Checkpoints: the official ones, [converted](../docs/en/checkpoints.md). mmavs publishes none of its
