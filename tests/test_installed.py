@@ -122,4 +122,5 @@ def test_mim_with_an_editable_install(checkout, tmp_path):
     test = ['test', 'mmavs', config, '--checkpoint', 'work/epoch_1.pth', '--out', 'scores.json']
     editable.run('-m', 'mim', *test, *OPTIONS)
     check_scores(tmp_path / 'scores.json')
-    assert NAME in editable.run('-m', 'mim', 'search', 'mmavs', '--model', 'tpavi', '--json')
+    editable.run('-m', 'mim', 'search', 'mmavs', '--model', 'tpavi', '--json', 'found.json')
+    assert NAME in (tmp_path / 'found.json').read_text()

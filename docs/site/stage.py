@@ -55,6 +55,8 @@ def projects_page(root: Path, pages: dict[Path, Path]) -> str:
     if readme.is_file():
         text = readme.read_text(encoding='utf-8')
     names = sorted(page.as_posix() for page in pages.values() if page.parts[0] == 'projects')
+    if not names:
+        return text
     return text + '\n'.join(['', '```{toctree}', ':maxdepth: 1', '', *names, '```']) + '\n'
 
 
