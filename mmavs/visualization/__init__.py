@@ -1,4 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
+from .cam_visualizer import AVSCamVisualizer
 from .clip_figure import ClipFigure
 from .drawing import overlay_labels
 from .item_visualizer import AVSItemVisualizer
@@ -7,6 +8,7 @@ from .query_maps import QueryMaps
 from .query_visualizer import AVSQueryVisualizer
 
 __all__ = [
+    'AVSCamVisualizer',
     'AVSItemVisualizer',
     'AVSLocalVisualizer',
     'AVSQueryVisualizer',

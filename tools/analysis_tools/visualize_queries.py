@@ -15,17 +15,15 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
 from PIL import Image
 from torch import Tensor, nn
 
 from mmavs.apis import init_model
-from mmavs.datasets import BaseAVSDataset
-from mmavs.datasets.doctor.sources import leaves
+from mmavs.apis.test_clips import build_test_sets, find_clips
 from mmavs.models.heads import QueryMaskHead
-from mmavs.registry import DATASETS
 from mmavs.structures import IGNORE_INDEX, AVSDataSample, MaskOutputs
 from mmavs.utils.checkpoint import UnsafeCheckpointError
 from mmavs.utils.cli import fail
@@ -77,47 +75,6 @@ def check_head(model: nn.Module, config: str) -> None:
             f'{config} has no queries to draw: its model.decode_head is {type(head).__name__}, '
             'expected QueryMaskHead, as in the configs of VCT and COMBO.'
         )
-
-
-def build_test_sets(cfg: Config) -> list[BaseAVSDataset]:
-    """The test data sets of a config, those inside wrappers one by one.
-
-    Raises:
-        ValueError: If it has none.
-    """
-    if not cfg.get('test_dataloader'):
-        raise ValueError(f'{cfg.filename} has no test_dataloader.')
-    return [DATASETS.build(leaf) for leaf in leaves(cfg.test_dataloader['dataset'])]
-
-
-def find_clips(
-    data_sets: Sequence[BaseAVSDataset], names: Sequence[str] | None, num: int
-) -> list[tuple[int, BaseAVSDataset, int]]:
-    """Clips of these names, else the first ones.
-
-    Args:
-        data_sets (Sequence[BaseAVSDataset]): All of the test.
-        names (Sequence[str], optional): ``clip_id`` of clips.
-        num (int): How many if there are no names; 0 for all.
-
-    Returns:
-        list[tuple]: Number of the clip among all, its data set, and its index there.
-
-    Raises:
-        ValueError: If there is no clip of a name.
-    """
-    pairs = [(data_set, index) for data_set in data_sets for index in range(len(data_set))]
-    places = [(number, *pair) for number, pair in enumerate(pairs)]
-    if not names:
-        return places[: num or None]
-    ids = [data_set.get_data_info(index)['clip_id'] for data_set, index in pairs]
-    missing = [name for name in names if name not in ids]
-    if missing:
-        raise ValueError(
-            f'The test data have no clip {", ".join(missing)}. Their {len(ids)} clips are called '
-            f'{", ".join(ids[:3])} and so on.'
-        )
-    return [place for place, clip_id in zip(places, ids) if clip_id in names]
 
 
 @torch.no_grad()
