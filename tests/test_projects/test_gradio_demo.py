@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_run import make_run
 
 from mmavs.testing import SynthAVS
@@ -135,11 +136,31 @@ def test_segment_as_infer_does(clips, model_text, tmp_path):
     changed = json.loads((tmp_path / 'b/changed/results.json').read_text())['frames']
     swapped = 100 * np.mean([frame['area'] for frame in changed])
     assert f'**{swapped:.2f} %** with the sound of another clip' in shown.text
+    masks = [
+        np.stack([np.asarray(Image.open(p)) > 0 for p in sorted((tmp_path / 'b' / name).iterdir())])
+        for name in ('own/masks', 'changed/masks')
+    ]
+    share = (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum()
+    assert f'share **{100 * share:.0f} %**' in shown.text
     scores = [[frame['max_score'] for frame in frames] for frames in (expected['frames'], changed)]
     assert scores[0] != scores[1]
     heard = sound_of(VideoReader(shown.overlay))[0, 4000:20000]
     first, second = (sound_of(VideoReader(clip))[0, 4000:20000] for clip in clips)
     assert np.corrcoef(heard, second)[0, 1] > 0.9 > abs(np.corrcoef(heard, first)[0, 1])
+
+
+def test_overlap(tmp_path):
+    """Of several classes, a pixel is shared if both say the same class."""
+    from avs_demo.segment import overlap
+
+    for name, mask in (('a', [[1, 1, 0, 2]]), ('b', [[1, 0, 0, 3]]), ('c', [[0, 0, 0, 0]])):
+        (tmp_path / name).mkdir()
+        image = Image.fromarray(np.array(mask, dtype=np.uint8)).convert('P')
+        image.putdata(mask[0])
+        image.save(tmp_path / name / '0.png')
+    assert overlap(tmp_path / 'a', tmp_path / 'b') == 1 / 3
+    assert overlap(tmp_path / 'a', tmp_path / 'c') == 0
+    assert overlap(tmp_path / 'c', tmp_path / 'c') == 1
 
 
 def test_charts(clips):

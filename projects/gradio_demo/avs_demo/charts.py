@@ -63,9 +63,9 @@ def draw_areas(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) ->
         axes.plot(times, [100 * area for area in areas], style, label=f'heard with {sound}')
     axes.set(title='How much of the picture is marked', xlabel='seconds', ylabel='percent')
     axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 0.1))  # room for the legend
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc='upper center', ncols=2)
     return _pixels(figure)
 
 

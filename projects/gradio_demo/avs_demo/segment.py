@@ -11,6 +11,7 @@ import numpy as np
 from mmavs.apis import AVSInferencer
 from mmavs.apis.clip_stream import MediaReader
 from mmavs.apis.folder_run import segment_to_folder
+from mmavs.apis.result_writer import read_mask
 
 from .charts import draw_areas, draw_spectrogram
 from .media import OWN, Limits, heard_with, open_upload
@@ -77,7 +78,7 @@ def segment(
         spectrogram=draw_spectrogram(heard),
         areas=draw_areas(curves),
         archive=_pack(place, folder / f'{Path(media.info.path).stem}_masks.zip'),
-        text=_sentence(curves, sound),
+        text=_sentence(curves, sound, folder),
     )
 
 
@@ -103,12 +104,31 @@ def _pack(folder: Path, archive: Path) -> Path:
     return archive
 
 
-def _sentence(curves: dict[str, tuple[list[float], list[float]]], sound: str) -> str:
+def _sentence(curves: dict[str, tuple[list[float], list[float]]], sound: str, folder: Path) -> str:
     means = {name: 100 * float(np.mean(areas)) for name, (_, areas) in curves.items()}
     text = f'{len(curves[OWN][0])} frames. Marked on average: **{means[OWN]:.2f} %** with {OWN}'
     if sound == OWN:
         return f'{text}. Choose another sound to see whether the model listens.'
+    shared = overlap(folder / 'own/masks', folder / 'changed/masks')
     return (
-        f'{text}, **{means[sound]:.2f} %** with {sound}. The same masks whatever is heard would '
-        'mean that the model does not listen.'
+        f'{text}, **{means[sound]:.2f} %** with {sound}. The masks share **{100 * shared:.0f} %** '
+        'of what either marks; of a model that does not listen it would be 100 %.'
     )
+
+
+def overlap(first: Path, second: Path) -> float:
+    """IoU of the masks in two folders, over all frames together; 1 if nothing is marked in either.
+
+    Args:
+        first (Path): Folder of PNGs.
+        second (Path): Another, with the same names; of several classes each pixel must agree.
+
+    Returns:
+        float: In [0, 1].
+    """
+    common = either = 0
+    for path in first.glob('*.png'):
+        one, two = read_mask(path), read_mask(second / path.name)
+        common += int(((one == two) & (one > 0)).sum())
+        either += int(((one > 0) | (two > 0)).sum())
+    return common / either if either else 1.0
