@@ -12,6 +12,7 @@ from PIL import Image
 from tiny_run import make_run
 
 from mmavs.apis.inference import without_pretrained
+from mmavs.apis.named_clips import build_test_sets
 from mmavs.models.losses import MaskMatchingCriterion
 from mmavs.registry import MODELS
 from mmavs.structures import AVSDataSample, MaskOutputs
@@ -97,7 +98,7 @@ def test_a_config_without_test_data(tools, root):
     cfg = Config.fromfile(root / 'configs' / CONFIGS['vct'])
     cfg.test_dataloader = None
     with pytest.raises(ValueError, match='synthms3-96x96.py has no test_dataloader'):
-        tools.load(TOOL).build_test_sets(cfg)
+        build_test_sets(cfg)
 
 
 @pytest.mark.parametrize('arguments', [('--num-clips', -1), ('--queries', 0), ('--order', 'x')])
@@ -132,7 +133,7 @@ def test_the_prediction_is_that_of_a_test(tools, root, data):
     tool = tools.load(TOOL)
     torch.manual_seed(0)
     model = MODELS.build(without_pretrained(cfg.model)).eval()
-    (data_set,) = tool.build_test_sets(cfg)
+    (data_set,) = build_test_sets(cfg)
     sample, maps = tool.predict(model, data_set[0])
     with torch.no_grad():
         batch = model.data_preprocessor(tool.pseudo_collate([data_set[0]]), False)

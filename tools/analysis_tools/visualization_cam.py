@@ -6,24 +6,16 @@ Example:
 """
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.config import DictAction
 from mmengine.dataset import pseudo_collate
-from mmengine.device import get_device
-from PIL import Image
 from torch import Tensor, nn
 
-from mmavs.apis import init_model
+from mmavs.apis.clip_pictures import add_picture_arguments, draw_test_clips, parse_picture_args
 from mmavs.apis.grad_cam import class_index, clip_cams
-from mmavs.apis.test_clips import build_test_sets, find_clips
-from mmavs.utils.checkpoint import UnsafeCheckpointError
-from mmavs.utils.cli import fail
-from mmavs.utils.progress import progress_bar
 from mmavs.visualization import AVSCamVisualizer
 
 TOOL = 'tools/analysis_tools/visualization_cam.py'
@@ -32,13 +24,7 @@ TOOL = 'tools/analysis_tools/visualization_cam.py'
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out-dir', type=Path, help='default: work_dirs/cam/<config>')
-    parser.add_argument('--num-clips', type=int, default=8, help='the first ones; 0: all')
-    parser.add_argument(
-        '--clip', action='append', metavar='NAME', help='this clip instead; may be given again'
-    )
+    add_picture_arguments(parser, 'cam')
     parser.add_argument(
         '--class',
         dest='label',
@@ -59,15 +45,7 @@ def parse_args() -> argparse.Namespace:
         help='gives the maps of the sound, time x frequency. Default: audio_encoder.features, the '
         'last one of VGGish',
     )
-    parser.add_argument('--max-width', type=int, default=1600, help='of the pictures, in pixels')
-    parser.add_argument('--device', help='default: a GPU if there is one')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value')
-    args = parser.parse_args()
-    if args.num_clips < 0 or args.max_width < 1:
-        parser.error('--num-clips must be at least 0, --max-width at least 1')
-    if args.out_dir is None:
-        args.out_dir = Path('work_dirs', 'cam', Path(args.config).stem)
-    return args
+    return parse_picture_args(parser, 'cam')
 
 
 @torch.no_grad()
@@ -118,21 +96,7 @@ def draw(
 def main() -> None:
     """Draw and write."""
     args = parse_args()
-    try:
-        device = args.device or get_device()
-        model = init_model(args.config, args.checkpoint, device, args.cfg_options)
-        places = find_clips(build_test_sets(model.cfg), args.clip, args.num_clips)
-        visualizer = AVSCamVisualizer(name='cam', max_width=args.max_width)
-        args.out_dir.mkdir(parents=True, exist_ok=True)
-        with progress_bar() as bar:
-            for number, data_set, index in bar.track(places, description='clips'):
-                visualizer.dataset_meta = data_set.metainfo
-                name, picture = draw(model, visualizer, data_set[index], args)
-                file = f'{number:05d}_{name.replace("/", "_")}.png'
-                Image.fromarray(picture).save(args.out_dir / file)
-    except (OSError, ValueError, UnsafeCheckpointError) as error:
-        fail(TOOL, error)
-    print(f'{len(places)} pictures: {args.out_dir}')
+    draw_test_clips(TOOL, args, AVSCamVisualizer(name='cam', max_width=args.max_width), draw)
 
 
 if __name__ == '__main__':

@@ -9,25 +9,17 @@ Example:
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.config import DictAction
 from mmengine.dataset import pseudo_collate
-from mmengine.device import get_device
-from PIL import Image
 from torch import Tensor, nn
 
-from mmavs.apis import init_model
-from mmavs.apis.test_clips import build_test_sets, find_clips
+from mmavs.apis.clip_pictures import add_picture_arguments, draw_test_clips, parse_picture_args
 from mmavs.models.heads import QueryMaskHead
 from mmavs.structures import IGNORE_INDEX, AVSDataSample, MaskOutputs
-from mmavs.utils.checkpoint import UnsafeCheckpointError
-from mmavs.utils.cli import fail
-from mmavs.utils.progress import progress_bar
 from mmavs.visualization import AVSQueryVisualizer, QueryMaps
 from mmavs.visualization.query_maps import ORDERS
 
@@ -37,13 +29,7 @@ TOOL = 'tools/analysis_tools/visualize_queries.py'
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out-dir', type=Path, help='default: work_dirs/queries/<config>')
-    parser.add_argument('--num-clips', type=int, default=8, help='the first ones; 0: all')
-    parser.add_argument(
-        '--clip', action='append', metavar='NAME', help='this clip instead; may be given again'
-    )
+    add_picture_arguments(parser, 'queries')
     parser.add_argument('--queries', type=int, default=8, help='whose masks are drawn')
     parser.add_argument(
         '--order',
@@ -52,14 +38,9 @@ def parse_args() -> argparse.Namespace:
         help='score: the queries with the highest probability of a class; even: evenly spaced by '
         'number, without those whose mask is empty, much as in Figure 5 of the paper',
     )
-    parser.add_argument('--max-width', type=int, default=1600, help='of the pictures, in pixels')
-    parser.add_argument('--device', help='default: a GPU if there is one')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value')
-    args = parser.parse_args()
-    if args.num_clips < 0 or args.queries < 1 or args.max_width < 1:
-        parser.error('--num-clips must be at least 0, --queries and --max-width at least 1')
-    if args.out_dir is None:
-        args.out_dir = Path('work_dirs', 'queries', Path(args.config).stem)
+    args = parse_picture_args(parser, 'queries')
+    if args.queries < 1:
+        parser.error('--queries must be at least 1')
     return args
 
 
@@ -143,23 +124,8 @@ def draw(
 def main() -> None:
     """Draw and write."""
     args = parse_args()
-    try:
-        device = args.device or get_device()
-        model = init_model(args.config, args.checkpoint, device, args.cfg_options)
-        check_head(model, args.config)
-        places = find_clips(build_test_sets(model.cfg), args.clip, args.num_clips)
-        visualizer = AVSQueryVisualizer(name='queries', max_width=args.max_width)
-        args.out_dir.mkdir(parents=True, exist_ok=True)
-        with progress_bar() as bar:
-            for number, data_set, index in bar.track(places, description='clips'):
-                visualizer.dataset_meta = data_set.metainfo
-                name, picture = draw(model, visualizer, data_set[index], args)
-                # Numbers, since several data sets may have a clip of one name.
-                file = f'{number:05d}_{name.replace("/", "_")}.png'
-                Image.fromarray(picture).save(args.out_dir / file)
-    except (OSError, ValueError, UnsafeCheckpointError) as error:
-        fail(TOOL, error)
-    print(f'{len(places)} pictures: {args.out_dir}')
+    visualizer = AVSQueryVisualizer(name='queries', max_width=args.max_width)
+    draw_test_clips(TOOL, args, visualizer, draw, check_head)
 
 
 if __name__ == '__main__':
