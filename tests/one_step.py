@@ -7,11 +7,13 @@ import torch
 from mmengine.dataset import pseudo_collate
 
 from mmavs.registry import MODELS
-from mmavs.testing.tiny import random_clip, tiny_avsegformer, tiny_tpavi
+from mmavs.testing.tiny import random_clip, tiny_aqformer, tiny_avsegformer, tiny_tpavi
 
 
 def tiny_config(kind: str = 'resnet', dropout: float = 0.0, num_classes: int = 1) -> dict:
-    """A tiny AVSegFormer on ResNet-18 or PVTv2-b0, dropout and drop-path included, or TPAVI."""
+    """A tiny AVSegFormer (ResNet-18 or PVTv2-b0, dropout and drop-path), TPAVI or AQFormer."""
+    if kind == 'aqformer':
+        return tiny_aqformer(num_classes)
     if kind == 'tpavi':
         config = tiny_tpavi(num_classes)
         # its batch norm sees two batches in a forward pass

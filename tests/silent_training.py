@@ -1,5 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""Run by torchrun: VCT and COMBO train where a process has nothing to find, or nothing annotated.
+"""Run by torchrun: methods train where a process has nothing to find, or nothing annotated.
 
 Every process reads other clips. DDP is not told to look for unused parameters, so each step has to
 reach all of them on all processes; the next step fails otherwise.
@@ -12,7 +12,7 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 
 from mmavs.registry import MODELS
-from mmavs.testing.tiny import random_clip, tiny_combo, tiny_vct
+from mmavs.testing.tiny import random_clip, tiny_aqformer, tiny_combo, tiny_vct
 
 STEPS = [('silent', 'bare'), ('bare', 'bare'), ('full', 'silent'), ('bare', 'full')]
 
@@ -51,7 +51,8 @@ def train(config, rank):
 def main():
     dist.init_process_group('gloo')
     rank = dist.get_rank()
-    for name, config in (('vct', tiny_vct()), ('combo', tiny_combo())):
+    methods = dict(vct=tiny_vct(), combo=tiny_combo(), aqformer=tiny_aqformer())
+    for name, config in methods.items():
         print(f'rank {rank}: {name} trained, {train(config, rank)} apart', flush=True)
     dist.destroy_process_group()
 

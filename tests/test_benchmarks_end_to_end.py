@@ -10,7 +10,14 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from mmavs.testing import SynthAVS
-from mmavs.testing.tiny import tiny_avsegformer, tiny_combo, tiny_tpavi, tiny_vct
+from mmavs.testing.tiny import (
+    tiny_aqformer,
+    tiny_avsegformer,
+    tiny_combo,
+    tiny_ravs,
+    tiny_tpavi,
+    tiny_vct,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SPLITS = {'train': 6, 'val': 3, 'test': 6}  # AVSS and VPO share them among their parts
@@ -31,17 +38,30 @@ MASKIGE_BENCHMARKS = {
     'avss_maskige_224x224': ('write_avss', '.', 71),
     'avss_combo_224x224': ('write_avss', '.', 71),
 }
+
+
+def ravs_model(num_classes):
+    """A binary task has two classes; tokens of 224x224 are clustered in squares of 4x4."""
+    model = tiny_ravs(max(num_classes, 2))
+    model['fusion']['merging']['cluster_pool'] = 4
+    return model
+
+
 METHODS = {
     'avsegformer': tiny_avsegformer,
     'tpavi': tiny_tpavi,
     'vct': lambda num_classes: tiny_vct(num_classes, image_size=224),
     'combo': tiny_combo,
+    'ravs': ravs_model,
+    'aqformer': tiny_aqformer,
 }
 CASES = [(name, 'avsegformer') for name in BENCHMARKS] + [
     (name, 'tpavi') for name in BENCHMARKS if not name.startswith('vpo')
 ]
 CASES += [('avsbench_s4_maskige_224x224', 'vct'), ('avss_maskige_224x224', 'vct')]
 CASES += [('avsbench_ms3_maskige_224x224', 'combo'), ('avss_combo_224x224', 'combo')]
+CASES += [('avsbench_s4_224x224', 'ravs'), ('avss_224x224', 'ravs')]
+CASES += [('avsbench_s4_224x224', 'aqformer'), ('avsbench_ms3_224x224', 'aqformer')]
 ITERS = 12
 
 

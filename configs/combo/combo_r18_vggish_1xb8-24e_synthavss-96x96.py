@@ -3,6 +3,7 @@
 _base_ = [
     '../_base_/models/combo_r18-tiny.py',
     '../_base_/datasets/synth_avss_96x96.py',
+    '../_base_/schedules/schedule_synth_24e.py',
     '../_base_/default_runtime.py',
 ]
 
@@ -27,17 +28,6 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline, data_prefix=maskig
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline, data_prefix=maskiges))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline, data_prefix=maskiges))
 
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
-    clip_grad=dict(max_norm=1.0),
-)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, end=50, by_epoch=False),
-    dict(type='PolyLR', power=0.9, eta_min=1e-5, end=24, convert_to_iter_based=True),
-]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=6)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.05))
 default_hooks = dict(checkpoint=dict(interval=6), logger=dict(interval=20))
 auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -179,7 +179,8 @@ class AVSInferencer(BaseInferencer):
         frontend = audio_frontend(self.model)
         rate, window = frontend.sample_rate, frontend.example_samples
         channels = self.model.audio_encoder.in_channels
-        clips = iter_clips(inputs, rate, window, channels, clip_frames, fps)
+        step = frontend.example_stride / rate
+        clips = iter_clips(inputs, rate, window, channels, clip_frames, fps, step)
         wanted = (clip for clip in clips if clip.index + len(clip.images) > skip)
         for batch in self._get_chunk_data(wanted, batch_size):
             yield batch, self.collate_fn([self._pack(inputs.info.path, clip) for clip in batch])

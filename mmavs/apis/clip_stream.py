@@ -115,19 +115,21 @@ def open_media(
     return VideoReader(path)
 
 
-def benchmark_slots(fps: Fraction, clip_frames: int) -> Iterator[Slot]:
+def benchmark_slots(fps: Fraction, clip_frames: int, step: float = EXAMPLE_STEP) -> Iterator[Slot]:
     """One frame a second, chosen and heard as AVSBench does it, clip after clip.
 
     Within a clip that begins at second s, frame k is number int(k * f + 0.9375 * f) with f the
-    rounded frame rate, at most the last of the clip, and hears [s + 0.96 k, s + 0.96 k + 0.975]. A
-    new clip starts every ``clip_frames`` seconds, so neither the rounding nor the 0.96 add up over
-    a long video.
+    rounded frame rate, at most the last of the clip, and hears [s + 0.96 k, s + 0.96 k + 0.975],
+    or, of an encoder with another ``step``, from s + step * k on. A new clip starts every
+    ``clip_frames`` seconds, so neither the rounding nor the 0.96 add up over a long video.
 
     Source: ``datasets_avsbench.md`` section 7 (the preprocessing scripts of AVSBench).
 
     Args:
         fps (Fraction): Frame rate of the media.
         clip_frames (int): Frames of a clip.
+        step (float): Seconds from the begin of a frame's sound to that of the next. Defaults to
+            0.96, VGGish's.
     """
     fps = max(fps, Fraction(1))  # slower media: each second takes what is on show
     rounded = round(fps)
@@ -137,7 +139,7 @@ def benchmark_slots(fps: Fraction, clip_frames: int) -> Iterator[Slot]:
             number = min(first + int(k * rounded + FRAME_POSITION * rounded), last)
             # Half a frame later than its begin: rounded time stamps cannot miss it.
             time = float((number + Fraction(1, 2)) / fps)
-            yield Slot(clip_start + k, 1.0, time, clip_start + EXAMPLE_STEP * k)
+            yield Slot(clip_start + k, 1.0, time, clip_start + step * k)
 
 
 def dense_slots(rate: float) -> Iterator[Slot]:
@@ -188,6 +190,7 @@ def iter_clips(
     channels: int = 1,
     clip_frames: int = 5,
     fps: float | None = None,
+    step: float = EXAMPLE_STEP,
 ) -> Iterator[Clip]:
     """Sample media into clips, holding no more than one of them.
 
@@ -199,6 +202,7 @@ def iter_clips(
         clip_frames (int): Frames of a clip; the last clip may have fewer. Defaults to 5.
         fps (float, optional): Sampled frames a second, each with the sound around it. Defaults to
             one a second, as :func:`benchmark_slots` has it.
+        step (float): See :func:`benchmark_slots`. Defaults to 0.96.
 
     Yields:
         Clip: In the order of time.
@@ -211,7 +215,7 @@ def iter_clips(
         raise ValueError(f'clip_frames must be at least 1, got {clip_frames}.')
     if fps is not None and not (fps > 0 and math.isfinite(fps)):
         raise ValueError(f'fps must be a positive number, got {fps}.')
-    slots = benchmark_slots(media.info.fps, clip_frames) if fps is None else dense_slots(fps)
+    slots = dense_slots(fps) if fps else benchmark_slots(media.info.fps, clip_frames, step)
     sound = AudioWindows(
         media.iter_audio(sample_rate, channels), sample_rate, window, media.info.path
     )

@@ -115,6 +115,7 @@ def inference_model(
                 rate,
                 loaders[0].get('on_short', 'error'),
                 results['audio_path'] or 'The sound',
+                loaders[0].get('hears', 'vggish'),
             )
     kept = []
     if 'imgs' not in results:

@@ -44,7 +44,7 @@ def random_inputs(
 
     Returns:
         dict[str, list[Tensor]]: For the data preprocessor, one a clip: ``imgs`` (T, 3, H, W) uint8,
-        ``audio`` (C, S) or (T, C, 96, 64), and, where the model reads it, ``maskige`` (T, 3, H, W).
+        ``audio`` (C, S) or (T, C, time, mel), and, where it is read, ``maskige`` like ``imgs``.
     """
     encoder = model.audio_encoder
     channels = encoder.in_channels
@@ -54,8 +54,11 @@ def random_inputs(
         inputs['imgs'].append(imgs)
         if audio == 'waveform':
             sound = torch.rand(channels, frames * encoder.frontend.sample_rate) * 0.2 - 0.1
-        else:
+        elif encoder.frontend is None:
             sound = torch.randn(frames, channels, 96, 64)
+        else:
+            examples = torch.rand(frames, channels, encoder.frontend.example_samples)
+            sound = encoder.frontend.log_mel(examples * 0.2 - 0.1)
         inputs['audio'].append(sound)
         if needs_maskige(model):
             inputs.setdefault('maskige', []).append(torch.randint_like(imgs, 256))

@@ -5,6 +5,9 @@
 empty for a file of the encoder alone.
 """
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor
 
 from .rules import Drop, Extra, Rename, Reshape, Rule
@@ -154,5 +157,65 @@ def swin_rules(official: str = '', ours: str = 'backbone.') -> list[Rule]:
         Rename(f'{official}norm{{i}}.', f'{ours}norm{{i}}.'),
         Drop(f'{block}attn_mask', 'follows from the size of the picture'),
         Drop(f'{official}norm.', _CLASSIFIER),
+        Drop(f'{official}head.', _CLASSIFIER),
+    ]
+
+
+TO_CONV = Reshape(lambda weight: weight[..., None, None], lambda kernel: kernel.flatten(1))
+"""Reshape: The weight of a linear layer to that of a 1x1 convolution."""
+
+
+def join_mit_attention(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Queries, and keys with values, of an official MiT as the one matrix of torch's attention.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): By official names, of the backbone alone or of a model.
+
+    Returns:
+        dict[str, Tensor]: With ``attn.qkv.`` in the place of ``attn.q.`` and ``attn.kv.``.
+
+    Raises:
+        ValueError: If one of the two is missing.
+    """
+    joined = {}
+    for name, tensor in state_dict.items():
+        if '.attn.q.' not in name:
+            if '.attn.kv.' not in name:
+                joined[name] = tensor
+            elif name.replace('.kv.', '.q.') not in state_dict:
+                raise ValueError(f'"{name}" is there, but no "{name.replace(".kv.", ".q.")}".')
+            continue
+        other = name.replace('.q.', '.kv.')
+        if other not in state_dict:
+            raise ValueError(f'"{name}" is there, but no "{other}".')
+        joined[name.replace('.q.', '.qkv.')] = torch.cat([tensor, state_dict[other]])
+    return joined
+
+
+def mit_rules(official: str = '', ours: str = 'backbone.') -> list[Rule]:
+    """A MiT by its authors' names, after :func:`join_mit_attention`, to those of mmseg.
+
+    Args:
+        official (str): Defaults to '', as in an ImageNet file.
+        ours (str): Defaults to ``'backbone.'``.
+
+    Returns:
+        list[Rule]: For :func:`mmavs.converters.convert`.
+    """
+    stage = f'{ours}layers.{{i}}.'
+    block, our_block = f'{official}block{{i+1}}.{{j}}.', f'{stage}1.{{j}}.'
+    return [
+        Rename(f'{official}patch_embed{{i+1}}.proj.', f'{stage}0.projection.'),
+        Rename(f'{official}patch_embed{{i+1}}.norm.', f'{stage}0.norm.'),
+        Rename(f'{block}attn.qkv.weight', f'{our_block}attn.attn.in_proj_weight'),
+        Rename(f'{block}attn.qkv.bias', f'{our_block}attn.attn.in_proj_bias'),
+        Rename(f'{block}attn.proj.', f'{our_block}attn.attn.out_proj.'),
+        Rename(f'{block}mlp.fc1.weight', f'{our_block}ffn.layers.0.weight', TO_CONV),
+        Rename(f'{block}mlp.fc1.bias', f'{our_block}ffn.layers.0.bias'),
+        Rename(f'{block}mlp.dwconv.dwconv.', f'{our_block}ffn.layers.1.'),
+        Rename(f'{block}mlp.fc2.weight', f'{our_block}ffn.layers.4.weight', TO_CONV),
+        Rename(f'{block}mlp.fc2.bias', f'{our_block}ffn.layers.4.bias'),
+        Rename(block, our_block),  # norms, and the spatial reduction with its norm
+        Rename(f'{official}norm{{i+1}}.', f'{stage}2.'),
         Drop(f'{official}head.', _CLASSIFIER),
     ]

@@ -1,7 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
 from .avs_data_sample import IGNORE_INDEX, AVSDataSample
 from .clip_layout import ClipLayout
-from .outputs import AudioFeatures, MaskOutputs, QueryOutputs
+from .outputs import AudioFeatures, MaskOutputs, QueryOutputs, SemanticMerge
 
 __all__ = [
     'IGNORE_INDEX',
@@ -10,4 +10,5 @@ __all__ = [
     'ClipLayout',
     'MaskOutputs',
     'QueryOutputs',
+    'SemanticMerge',
 ]

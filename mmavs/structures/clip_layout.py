@@ -60,3 +60,11 @@ class ClipLayout:
         """The R rows of a tensor (B, T, ...): the inverse of :meth:`to_clips`."""
         rows = clips.flatten(0, 1)
         return rows if self.is_full else rows[self.valid]
+
+    def of_clip(self, rows: Tensor) -> Tensor:
+        """For each row what all frames of its clip have: (R, ...) to (R, T, ...).
+
+        Zero on frames without a row.
+        """
+        clips = self.to_clips(rows)
+        return self.to_rows(clips[:, None].expand(-1, self.num_frames, *clips.shape[1:]))

@@ -36,6 +36,23 @@ class QueryOutputs(NamedTuple):
     visual_queries: Tensor | None = None
 
 
+class SemanticMerge(NamedTuple):
+    """What sound-guided merging found in the map of one stage, one row a frame (V valid frames).
+
+    Attributes:
+        relevance (Tensor): (V, h, w), how much each token answers to the sound; only differences
+            within a frame mean something.
+        assignment (Tensor): (V, h, w) int64, the group of each token, 0 to P-1.
+        groups (Tensor): (V, P, D), the vector of each group after its refinement.
+        audio (Tensor): (V, D), the sound as this stage projects it.
+    """
+
+    relevance: Tensor
+    assignment: Tensor
+    groups: Tensor
+    audio: Tensor
+
+
 @dataclass
 class MaskOutputs:
     """What a head gives, one row a frame (N = B*T, clip-major).
@@ -45,7 +62,8 @@ class MaskOutputs:
         cls_scores (list[Tensor]): One (N, Q, K+1) a decoder layer, from query heads.
         mask_logits (list[Tensor]): One (N, Q, h, w) a decoder layer, from query heads.
         aux (dict): What losses and pictures need: mask feature, queries, attention, uncertainty.
-            Tensors have a row a frame, but for those whose key is in ``SHARED``.
+            Tensors have a row a frame, but for those whose key is in ``SHARED``. ``merges``: a
+            :class:`SemanticMerge` for each stage whose tokens are grouped.
         SHARED (tuple[str]): Keys of ``aux`` whose tensors are not of frames.
     """
 

@@ -2,6 +2,7 @@
 """Small models and batches for them, for tests and demos."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from mmengine.structures import PixelData
@@ -192,6 +193,132 @@ def tiny_combo(num_classes: int = 2) -> dict:
     head['decoder']['reads'] = ('s32', 's16', 's8')
     head['loss_consistency'] = dict(type='InterFrameConsistency')
     return config
+
+
+_TINY_RAVS = dict(
+    type='AVSegmentor',
+    data_preprocessor=dict(type='AVSDataPreprocessor', size_divisor=32),
+    backbone=dict(
+        type='MixVisionTransformer', embed_dims=8, num_layers=(1, 1, 1, 1), num_heads=(1, 2, 4, 8)
+    ),
+    audio_encoder=deepcopy(_TINY_AVSEGFORMER['audio_encoder']),
+    fusion=dict(
+        type='AudioGuidedMerging',
+        channels=(8, 16, 32),
+        num_groups=(6, 4, 3),
+        audio_channels=16,
+        merging=dict(type='SoundGuidedMerging', num_heads=4, init_gain=1.0),
+    ),
+    decode_head=dict(
+        type='RAVSHead',
+        embed_dims=16,
+        dropout=0.0,
+        decoder=dict(type='MLPDecoder', in_channels=(8, 16, 32, 64), embed_dims=16),
+        temporal=dict(type='TemporalAttention', embed_dims=16, num_heads=4),
+        refinement=dict(type='UncertaintyRefinement'),
+        loss_group=dict(type='GroupContrast'),
+    ),
+)
+
+
+def tiny_ravs(num_classes: int = 2) -> dict:
+    """Config of a RAVS with every part of the real one and about 0.2 M parameters.
+
+    Args:
+        num_classes (int): K, background included. Defaults to 2.
+
+    Returns:
+        dict: For ``MODELS.build``. No dropout.
+    """
+    config = deepcopy(_TINY_RAVS)
+    config['decode_head']['num_classes'] = num_classes
+    config['decode_head']['refinement']['divide'] = 'objects' if num_classes == 2 else 'classes'
+    return config
+
+
+_TINY_AQFORMER_HEAD = dict(
+    type='AQFormerHead',
+    embed_dims=32,
+    pixel_decoder=dict(
+        type='AQFormerPixelDecoder',
+        in_channels=(8, 16, 32, 64),
+        embed_dims=32,
+        norm_cfg=dict(type='GN', num_groups=8),
+        encoder=dict(
+            num_layers=1,
+            layer_cfg=dict(
+                self_attn_cfg=dict(
+                    embed_dims=32, num_heads=4, num_levels=3, num_points=2, dropout=0.0
+                ),
+                ffn_cfg=dict(embed_dims=32, feedforward_channels=32),
+            ),
+        ),
+        audio_fusion=dict(
+            type='AudioLevelFusion', audio_channels=16, embed_dims=32, key_channels=16
+        ),
+    ),
+    bridge=dict(
+        type='AudioBridge', embed_dims=32, audio_channels=16, bridge_channels=16, num_heads=4
+    ),
+    query_generator=dict(type='FrameQueryGenerator', audio_channels=16, embed_dims=32),
+    decoder=dict(
+        type='ClipQueryDecoder',
+        num_stages=1,
+        embed_dims=32,
+        num_heads=4,
+        feedforward_channels=32,
+    ),
+    loss_sim=dict(type='AudioVisualSimilarity'),
+)
+
+
+def tiny_aqformer(num_classes: int = 1) -> dict:
+    """Config of an AQFormer with every part of the real one and about 0.2 M parameters.
+
+    Args:
+        num_classes (int): K, 1: the method is binary. Defaults to 1.
+
+    Returns:
+        dict: For ``MODELS.build``. Batch norms are frozen, so that batching changes nothing.
+    """
+    config = dict(deepcopy(_TINY_AVSEGFORMER), decode_head=deepcopy(_TINY_AQFORMER_HEAD))
+    config['backbone']['norm_eval'] = True
+    config['decode_head']['num_classes'] = num_classes
+    return config
+
+
+def tiny_htsat(**settings: Any) -> dict:
+    """Config of a narrow HTS-AT, whose vector and map have the channels of the tiny VGGish.
+
+    It hears 4000 Hz; its map is 1 x 16 (frequency x time).
+
+    Args:
+        **settings (Any): Other arguments of :class:`HTSAT`.
+
+    Returns:
+        dict: For ``MODELS.build``. Trained, without drop path.
+    """
+    frontend = dict(
+        type='DecibelMelFrontend',
+        sample_rate=4000,
+        window_length=128,
+        hop_length=40,
+        num_mels=16,
+        mel_range=(50, 1900),
+    )
+    narrow = dict(
+        type='HTSAT',
+        frontend=frontend,
+        frozen=False,
+        num_mels=16,
+        spec_size=64,
+        base_channels=4,
+        depths=(2, 1, 1),
+        num_heads=(1, 2, 2),
+        window_size=4,
+        drop_path_rate=0.0,
+    )
+    return {**narrow, **settings}
 
 
 def random_clip(

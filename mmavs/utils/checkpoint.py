@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer, MMLogger
 from mmengine.runner import CheckpointLoader
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from .config_text import ConfigTextError, check_config_text
 
@@ -46,7 +48,8 @@ def runner_safe_globals() -> list[Any]:
 
     Returns:
         list: Entries for ``torch.serialization.safe_globals``: rebuilding an array, a numpy
-        scalar, a dtype and a log history.
+        scalar, a dtype and a log history; and a stand-in for the class by which old files of
+        Lightning, as those of HTS-AT, name a callback.
     """
     core = np._core if hasattr(np, '_core') else np.core
     rebuild = (core.multiarray._reconstruct, core.multiarray.scalar)
@@ -65,7 +68,16 @@ def runner_safe_globals() -> list[Any]:
         np.dtype,
         *dtypes,
         HistoryBuffer,
+        _LightningCallback,
     ]
+
+
+class _LightningCallback:
+    """Does nothing: Lightning before 1.5 has this class as a key of what a callback kept."""
+
+
+_LightningCallback.__module__ = 'pytorch_lightning.callbacks.model_checkpoint'
+_LightningCallback.__name__ = _LightningCallback.__qualname__ = 'ModelCheckpoint'
 
 
 def _under_name(function: Callable, module: str, name: str) -> Callable:
@@ -95,7 +107,7 @@ def load_checkpoint_file(
     """Load a checkpoint of tensors and plain values; refuse one that would run code.
 
     Args:
-        path (str | os.PathLike): A file written by ``torch.save``.
+        path (str | os.PathLike): A file written by ``torch.save``, or a ``.safetensors``.
         map_location (Any): As in ``torch.load``. Defaults to ``'cpu'``.
         allow_unsafe (bool, optional): Load in the ordinary, unsafe way. Defaults to None: only if
             the environment variable ``MMAVS_UNSAFE_LOAD`` is 1.
@@ -112,6 +124,8 @@ def load_checkpoint_file(
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'There is no checkpoint at {path}.')
+    if path.suffix == '.safetensors':
+        return _load_safetensors(path, map_location)
     if unsafe_load_allowed() if allow_unsafe is None else allow_unsafe:
         MMLogger.get_current_instance().warning(f'Loading {path} may run code that is in it.')
         return torch.load(path, map_location=map_location, weights_only=False)
@@ -128,6 +142,13 @@ def load_checkpoint_file(
         ) from error
     _check_config_texts(path, checkpoint)
     return checkpoint
+
+
+def _load_safetensors(path: Path, map_location: Any) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path, device=str(map_location or 'cpu'))
+    except SafetensorError as error:
+        raise ValueError(f'{path} is no .safetensors file, or it is damaged: {error}.') from error
 
 
 def install_safe_loading() -> None:

@@ -8,6 +8,10 @@ EXAMPLE_STEP = 0.96
 EXAMPLE_SPAN = 0.975
 """float: What one example hears: 96 windows of 25 ms, one every 10 ms (vggish.md, section 1)."""
 
+HEARING = {'vggish': (EXAMPLE_SPAN, EXAMPLE_STEP), 'second': (1.0, 1.0)}
+"""dict[str, tuple[float, float]]: What one frame hears, and from its begin to that of the next:
+VGGish's examples, or second k of the sound for frame k (HTS-AT)."""
+
 FRAME_POSITION = 0.9375
 """float: Where in its second a benchmark takes the frame from: near the end, the last of 16 samples
 (datasets_avsbench.md, section 7)."""

@@ -222,6 +222,13 @@ def colour_levels(levels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_MAGMA), cv2.COLOR_BGR2RGB)
 
 
+def overlay_levels(image: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Paint levels (H, W) in [0, 1] over a grey frame, magma-coloured; gives a new picture."""
+    grey = image.mean(2, keepdims=True)
+    painted = colour_levels(levels, image.shape[1::-1]) * 0.7 + grey * 0.3
+    return (painted + 0.5).astype(np.uint8)
+
+
 def overlay_signed(image: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Paint levels over a pale grey frame: ``ABOVE`` 0, ``BELOW`` 0, and nothing where they are 0.
 

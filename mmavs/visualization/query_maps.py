@@ -57,8 +57,8 @@ class QueryMaps:
         Raises:
             ValueError: If the outputs are not masks of queries.
         """
-        if not outputs.mask_logits:
-            raise ValueError('The head gives no mask_logits, so it has no queries to draw.')
+        if not outputs.cls_scores:
+            raise ValueError('The head gives no cls_scores, so it has no queries to draw.')
         padded_size, frame_size = tuple(padded_size), tuple(frame_size)
         owners, no_owners = None, ''
         assignment = outputs.aux.get('query_assignment')

@@ -12,11 +12,14 @@ from toy_segmentor import toy_config
 
 from mmavs.apis import AVSInferencer, inference_model
 from mmavs.apis.embedded_config import check_types
+from mmavs.apis.inference import pipeline_of_test
 from mmavs.registry import INFERENCERS
 from mmavs.structures import AVSDataSample
+from mmavs.testing.tiny import tiny_avsegformer, tiny_htsat
 from mmavs.utils.audio_io import write_wav
 from mmavs.utils.checkpoint import UnsafeCheckpointError
 from mmavs.utils.errors import MediaError
+from mmavs.utils.video_reader import VideoReader
 
 SIZE = (64, 48)
 LOUD = (0, 2, 3, 6)  # seconds of the video in which there is sound
@@ -57,17 +60,36 @@ def test_masks_need_the_right_frame_and_sound(inferencer, video):
             assert frame['score'] == 0 and not frame['mask'].any()
 
 
-def test_equals_inference_model_on_the_cut_clip(inferencer, video):
+def cut_clip(video, rate):
     """A 5-second clip of the benchmark: the frames and the whole waveform, as from its files."""
-    from mmavs.utils.video_reader import VideoReader
-
     reader = VideoReader(video)
     frames = [frame.image for frame in reader.iter_frames()]
-    chosen = np.stack([frames[second * 25 + 23] for second in range(5)])
-    sound = np.concatenate(list(reader.iter_audio(16000, 1)), 1)[:, :80000]
-    expected = inference_model(inferencer.model, chosen, sound, 16000)
+    sound = np.concatenate(list(reader.iter_audio(rate, 1)), 1)[:, : 5 * rate]
+    return np.stack([frames[second * 25 + 23] for second in range(5)]), sound
+
+
+def test_equals_inference_model_on_the_cut_clip(inferencer, video):
+    expected = inference_model(inferencer.model, *cut_clip(video, 16000), 16000)
     got = inferencer(video, return_datasamples=True)['predictions'][0][0]
     torch.testing.assert_close(got.pred_scores.data, expected.pred_scores.data, atol=1e-6, rtol=0)
+
+
+def test_an_encoder_that_hears_seconds(video):
+    """HTS-AT: second k for frame k, in a video as in a clip, and a clip that is cut short."""
+    config = toy_config()
+    config.model = dict(tiny_avsegformer(), audio_encoder=tiny_htsat())
+    loader = next(s for s in pipeline_of_test(config) if s['type'] == 'LoadClipAudio')
+    loader.update(sample_rate=4000, hears='second', on_short='repeat_last')
+    inferencer = AVSInferencer(config, device='cpu', show_progress=False)
+    frames, sound = cut_clip(video, 4000)
+    scores = inference_model(inferencer.model, frames, sound, 4000).pred_scores.data
+    got = inferencer(video, return_datasamples=True)['predictions'][0][0].pred_scores.data
+    torch.testing.assert_close(got, scores, atol=1e-5, rtol=0)
+    heard = [frame['heard_from'] for frame in inferencer(video)['predictions'][0]['frames']]
+    assert heard == pytest.approx(range(7), abs=1e-3)
+    with pytest.warns(UserWarning, match=r'need 20000 .* Its last 1 s are repeated'):
+        short = inference_model(inferencer.model, frames, sound[:, :19000], 4000)
+    torch.testing.assert_close(short.pred_scores.data[:4], scores[:4], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize('batch_size', [1, 2, 3])

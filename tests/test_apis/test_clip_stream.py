@@ -58,6 +58,13 @@ def test_sound_of_benchmark_clips():
         np.testing.assert_allclose(clip.windows[:, 0, -1], np.add(begins, 0.975), atol=1e-3)
 
 
+def test_sound_of_whole_seconds():
+    """Of an encoder that hears second k with frame k."""
+    first, second = iter_clips(RampMedia(10), 16000, 16000, step=1.0)
+    np.testing.assert_allclose([*first.heard_from, *second.heard_from], range(10), atol=1e-4)
+    np.testing.assert_allclose(second.windows[:, 0, 0], range(5, 10), atol=1e-4)
+
+
 def test_long_ntsc_video_does_not_drift():
     slots = itertools.islice(benchmark_slots(Fraction(30000, 1001), 5), 3600)
     for slot in slots:

@@ -2,6 +2,7 @@
 """A whole model under bfloat16 autocast: what stays float32, and how far the loss may move."""
 
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -59,8 +60,10 @@ def convert(outputs, change):
 
 
 @pytest.mark.parametrize('dtype', ROUNDING)
-@pytest.mark.parametrize('num_classes', [1, 5])
-@pytest.mark.parametrize('kind', ['resnet', 'pvt', 'tpavi'])
+@pytest.mark.parametrize(
+    ('kind', 'num_classes'),
+    [*product(('resnet', 'pvt', 'tpavi'), (1, 5)), ('aqformer', 1)],
+)
 def test_logits_and_losses_are_near_those_of_float32(kind, num_classes, dtype):
     """n layers in a row round with a relative error of at most u each. Independent errors add as
     squares, and norms keep the size of what flows: sqrt(n) u for the logits. A loss L moves by at

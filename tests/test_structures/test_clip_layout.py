@@ -36,3 +36,13 @@ def test_gradients_reach_rows_and_fill():
     layout.to_clips(rows, fill).sum().backward()
     assert rows.grad.sum() == 10
     assert fill.grad.tolist() == [1, 1]
+
+
+def test_each_row_gets_what_all_frames_of_its_clip_have():
+    rows = torch.arange(1.0, 6.0)
+    first, second = [1, 2, 0], [3, 4, 5]
+    expected = [first, first, second, second, second]
+    assert ClipLayout(3, VALID).of_clip(rows).tolist() == expected
+    rows = torch.arange(1.0, 7.0)
+    expected = [[1, 2, 3]] * 3 + [[4, 5, 6]] * 3
+    assert ClipLayout(3, VALID, has_padding=True).of_clip(rows).tolist() == expected

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.structures import PixelData
 from PIL import Image
 from tiny_run import make_run
 
+from mmavs.apis.clip_pictures import build_test_sets
 from mmavs.apis.inference import without_pretrained
-from mmavs.apis.named_clips import build_test_sets
 from mmavs.models.losses import MaskMatchingCriterion
 from mmavs.registry import MODELS
 from mmavs.structures import AVSDataSample, MaskOutputs
@@ -94,7 +95,7 @@ def test_an_unknown_clip(draw):
         draw('vct', '--clip', 'x', '--clip', 'ms3_test_00001', '--clip', 'y')
 
 
-def test_a_config_without_test_data(tools, root):
+def test_a_config_without_test_data(root):
     cfg = Config.fromfile(root / 'configs' / CONFIGS['vct'])
     cfg.test_dataloader = None
     with pytest.raises(ValueError, match='synthms3-96x96.py has no test_dataloader'):
@@ -136,9 +137,9 @@ def test_the_prediction_is_that_of_a_test(tools, root, data):
     (data_set,) = build_test_sets(cfg)
     sample, maps = tool.predict(model, data_set[0])
     with torch.no_grad():
-        batch = model.data_preprocessor(tool.pseudo_collate([data_set[0]]), False)
+        batch = model.data_preprocessor(pseudo_collate([data_set[0]]), False)
         outputs = model(**batch, mode='tensor')
-        (expected,) = model.test_step(tool.pseudo_collate([data_set[0]]))
+        (expected,) = model.test_step(pseudo_collate([data_set[0]]))
     assert torch.equal(sample.pred_scores.data, expected.pred_scores.data)
     assert torch.equal(maps.logits, outputs.mask_logits[-1])
     owners = outputs.aux['query_assignment'].argmax(1).unflatten(1, (24, 24))

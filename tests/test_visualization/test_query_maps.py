@@ -45,7 +45,7 @@ def test_no_owners():
 
 
 def test_a_head_without_queries():
-    with pytest.raises(ValueError, match='no mask_logits'):
+    with pytest.raises(ValueError, match='no cls_scores'):
         QueryMaps.from_outputs(MaskOutputs(logits=torch.zeros(2, 1, 8, 8)), PADDED, FRAME)
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from mmengine.dataset import pseudo_collate
 from torch import Tensor, nn
 
-from mmavs.apis.clip_pictures import add_picture_arguments, draw_test_clips, parse_picture_args
+from mmavs.apis.clip_pictures import add_clip_arguments, draw_clips, parse_clip_args
 from mmavs.apis.grad_cam import class_index, clip_cams
 from mmavs.visualization import AVSCamVisualizer
 
@@ -24,7 +24,7 @@ TOOL = 'tools/analysis_tools/visualization_cam.py'
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_picture_arguments(parser, 'cam')
+    add_clip_arguments(parser, 'cam')
     parser.add_argument(
         '--class',
         dest='label',
@@ -42,10 +42,10 @@ def parse_args() -> argparse.Namespace:
         '--audio-layer',
         default='audio_encoder.features',
         metavar='NAME',
-        help='gives the maps of the sound, time x frequency. Default: audio_encoder.features, the '
+        help='gives the maps of the sound, (N, C, time, frequency). Default: audio_encoder.features, the '
         'last one of VGGish',
     )
-    return parse_picture_args(parser, 'cam')
+    return parse_clip_args(parser, 'cam')
 
 
 @torch.no_grad()
@@ -96,7 +96,14 @@ def draw(
 def main() -> None:
     """Draw and write."""
     args = parse_args()
-    draw_test_clips(TOOL, args, AVSCamVisualizer(name='cam', max_width=args.max_width), draw)
+    visualizer = AVSCamVisualizer(name='cam', max_width=args.max_width)
+    draw_clips(
+        TOOL,
+        args,
+        visualizer,
+        lambda model: None,
+        lambda model, item: draw(model, visualizer, item, args),
+    )
 
 
 if __name__ == '__main__':

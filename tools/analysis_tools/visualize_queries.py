@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.dataset import pseudo_collate
 from torch import Tensor, nn
 
-from mmavs.apis.clip_pictures import add_picture_arguments, draw_test_clips, parse_picture_args
+from mmavs.apis.clip_pictures import add_clip_arguments, draw_clips, parse_clip_args, run_clip
 from mmavs.models.heads import QueryMaskHead
 from mmavs.structures import IGNORE_INDEX, AVSDataSample, MaskOutputs
 from mmavs.visualization import AVSQueryVisualizer, QueryMaps
@@ -29,7 +28,7 @@ TOOL = 'tools/analysis_tools/visualize_queries.py'
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_picture_arguments(parser, 'queries')
+    add_clip_arguments(parser, 'queries')
     parser.add_argument('--queries', type=int, default=8, help='whose masks are drawn')
     parser.add_argument(
         '--order',
@@ -38,7 +37,7 @@ def parse_args() -> argparse.Namespace:
         help='score: the queries with the highest probability of a class; even: evenly spaced by '
         'number, without those whose mask is empty, much as in Figure 5 of the paper',
     )
-    args = parse_picture_args(parser, 'queries')
+    args = parse_clip_args(parser, 'queries')
     if args.queries < 1:
         parser.error('--queries must be at least 1')
     return args
@@ -61,17 +60,9 @@ def check_head(model: nn.Module, config: str) -> None:
 @torch.no_grad()
 def predict(model: nn.Module, item: dict[str, Any]) -> tuple[AVSDataSample, QueryMaps]:
     """The prediction of one clip, and what the queries said."""
-    kept: list[MaskOutputs] = []
-    handle = model.decode_head.register_forward_hook(lambda *call: kept.append(call[-1]))
-    data = model.data_preprocessor(pseudo_collate([item]), False)
-    try:
-        (sample,) = model(**data, mode='predict')
-    finally:
-        handle.remove()
-    padded_size = data['inputs']['imgs'].shape[-2:]
-    frame_size = item['inputs']['imgs'].shape[-2:]
-    matched = match(model.decode_head, kept[0], sample, padded_size, frame_size)
-    return sample, QueryMaps.from_outputs(kept[0], padded_size, frame_size, matched)
+    sample, outputs, *sizes = run_clip(model, item)
+    matched = match(model.decode_head, outputs, sample, *sizes)
+    return sample, QueryMaps.from_outputs(outputs, *sizes, matched)
 
 
 def match(
@@ -125,7 +116,13 @@ def main() -> None:
     """Draw and write."""
     args = parse_args()
     visualizer = AVSQueryVisualizer(name='queries', max_width=args.max_width)
-    draw_test_clips(TOOL, args, visualizer, draw, check_head)
+    draw_clips(
+        TOOL,
+        args,
+        visualizer,
+        lambda model: check_head(model, args.config),
+        lambda model, item: draw(model, visualizer, item, args),
+    )
 
 
 if __name__ == '__main__':

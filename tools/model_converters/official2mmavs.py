@@ -11,8 +11,7 @@ Example:
 
 import argparse
 import math
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,11 +28,12 @@ from mmavs.converters import (
     Conversion,
     Converter,
     convert,
-    unwrap_state_dict,
+    read,
+    report,
     vggish_rules,
 )
 from mmavs.registry import MODELS
-from mmavs.utils.checkpoint import UnsafeCheckpointError, load_checkpoint_file
+from mmavs.utils.checkpoint import UnsafeCheckpointError
 from mmavs.utils.cli import fail
 from mmavs.utils.meta_tensors import meta_tensors
 from mmavs.utils.weights import mismatch
@@ -194,42 +194,6 @@ def check_complete(
 def _without_extras(converter: Converter, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     prefixes = tuple(rule.ours for rule in converter.extras)
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(prefixes)}
-
-
-def report(conversion: Conversion) -> str:
-    """What was renamed, dropped and filled in, and why, in a few lines."""
-    lines = [f'{len(conversion.renamed)} tensors renamed, {len(conversion.dropped)} dropped']
-    lines += _groups('dropped', conversion.dropped)
-    if conversion.filled:
-        lines.append(
-            f'{len(conversion.filled)} tensors filled in that the official code asks for but never '
-            'reads'
-        )
-        copies = {name: f'copies of {_group(twin)}.*' for name, twin in conversion.filled.items()}
-        lines += _groups('filled', copies)
-    return '\n'.join(lines)
-
-
-def _groups(what: str, reasons: Mapping[str, str]) -> list[str]:
-    groups = Counter((_group(name), reason) for name, reason in reasons.items())
-    return [f'  {what:7s} {n:4d} {prefix}.*: {reason}' for (prefix, reason), n in groups.items()]
-
-
-def _group(name: str) -> str:
-    return '.'.join(name.split('.')[:2])
-
-
-def read(path: Path, convert_to: Callable[[dict[str, Tensor]], Any]) -> Any:
-    """What a conversion makes of the state dict in a file.
-
-    Raises:
-        ValueError: If the file holds something else; the error names it.
-    """
-    checkpoint = load_checkpoint_file(path)
-    try:
-        return convert_to(unwrap_state_dict(checkpoint))
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
 
 
 def to_ours(args: argparse.Namespace) -> tuple[Conversion, dict[str, Any], str]:

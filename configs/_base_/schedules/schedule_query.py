@@ -1,4 +1,4 @@
-# VCT and COMBO: AdamW with a poly schedule, backbones at a tenth of the learning rate, no
+# VCT, COMBO and AQFormer: AdamW with a poly schedule, backbones at a tenth of the learning rate, no
 # warm-up. Weight decay on everything but norms, tables of embeddings and position biases.
 # A leaf sets the iterations (45000 here) and the period of validation.
 no_decay = dict(decay_mult=0.0)
@@ -20,11 +20,14 @@ optim_wrapper = dict(
             **{f'blocks.{i}.norm': backbone_norm for i in range(40)},
             **{f'blocks.{i}.attn.norm': backbone_norm for i in range(40)},
             'decoder.level_embed': no_decay,
+            'pixel_decoder.level_embed': dict(decay_mult=1.0),
             'query_embed': no_decay,
             'query_feat': no_decay,
             'prototypes': no_decay,
             'fusion.level_embed': no_decay,
             'fusion.audio_pos': no_decay,
+            'sound_embed': no_decay,
+            'frame_embed': no_decay,
         },
     ),
 )

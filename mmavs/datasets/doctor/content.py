@@ -73,6 +73,7 @@ class Needs:
         sample_rate (int): In Hz.
         mono (bool): Whether channels are averaged.
         on_short (str): Of the loader: ``'error'``, or what it does instead.
+        hears (str): Of ``LoadClipAudio``: what is heard of a frame.
         seconds (float): What is taken of each recording, where they are mixed.
         masks (bool): Whether masks are loaded.
         same_size (bool): Whether masks must have the size of the frames.
@@ -87,6 +88,7 @@ class Needs:
     sample_rate: int = 16000
     mono: bool = True
     on_short: str = 'error'
+    hears: str = 'vggish'
     seconds: float = 0.0
     masks: bool = True
     same_size: bool = True

@@ -58,10 +58,12 @@ def audio_short(clip: ClipContent) -> Iterator[Finding]:
     """Sounds that are too short for what the config takes of them."""
     needs, frames = clip.needs, clip.task.num_frames
     for sound in _read(clip):
-        needed = needs.seconds or samples_needed(frames, sound.rate) / sound.rate
+        needed = needs.seconds or samples_needed(frames, sound.rate, needs.hears) / sound.rate
         if sound.seconds >= needed:
             continue
-        least = 0.0 if needs.seconds else samples_needed(1, sound.rate) / sound.rate
+        least = 0.0
+        if not needs.seconds and needs.hears == 'vggish':
+            least = samples_needed(1, sound.rate) / sound.rate
         severity = 'warning'
         if needs.on_short == 'error' or sound.seconds < least:
             severity = 'error'

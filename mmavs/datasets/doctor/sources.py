@@ -184,7 +184,7 @@ def needs_of(dataset: BaseAVSDataset, info: Mapping[str, Any]) -> Needs:
     steps = list(_steps(dataset.pipeline.transforms))
     for step in steps:
         if isinstance(step, LoadClipAudio):
-            needs.update(audio='wave', mono=step.mono)
+            needs.update(audio='wave', mono=step.mono, hears=step.hears)
         elif isinstance(step, LoadMixedAudio):
             needs.update(audio='mixed', seconds=step.seconds)
         elif isinstance(step, LoadClipLogMel):

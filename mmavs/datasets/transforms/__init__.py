@@ -7,6 +7,7 @@ from .geometry import ResizeShortSide, SquareClip
 from .loading import LoadClipFrames, LoadClipMasks
 from .maskige import LoadClipMaskiges
 from .mixed_audio import LoadMixedAudio
+from .object_crop import RandomObjectCrop
 from .pillow_resize import PillowResize
 from .sampling import RandomClipFrames
 
@@ -24,6 +25,7 @@ __all__ = [
     'PackAVSInputs',
     'PillowResize',
     'RandomClipFrames',
+    'RandomObjectCrop',
     'ResizeShortSide',
     'SquareClip',
 ]

@@ -3,7 +3,7 @@
 
 T frames are heard by T examples of VGGish, 0.975 s long and one every 0.96 s, so a clip of T frames
 needs ``0.975 + 0.96 * (T - 1)`` seconds: 15600 + 15360 * (T - 1) samples at 16 kHz, 77040 for the 5
-frames of AVSBench-object.
+frames of AVSBench-object. HTS-AT hears second k for frame k, so it needs T seconds.
 """
 
 import math
@@ -18,7 +18,7 @@ from mmcv.transforms import BaseTransform
 from mmavs.registry import TRANSFORMS
 from mmavs.utils.audio_io import read_audio
 from mmavs.utils.audio_stream import check_channels
-from mmavs.utils.timing import EXAMPLE_SPAN, EXAMPLE_STEP
+from mmavs.utils.timing import HEARING
 
 from .noise import under_condition
 
@@ -38,6 +38,8 @@ class LoadClipAudio(BaseTransform):
     frames are, the first two hear the end of one period and the start of the next.
     ``LogMelFrontend(on_short='repeat_last')`` is another thing: it repeats the last log-mel example
     itself, all 96 frames, as the official script does. What is lengthened here never gets there.
+    With ``hears='second'`` nothing is dropped: the waveform goes on with its last second, or with
+    all of it where there is less.
 
     Where the sound is that of another clip or file (``audio_condition`` of the data set), it is cut
     to a second a frame: a longer one would tell that it is not the clip's own.
@@ -52,16 +54,26 @@ class LoadClipAudio(BaseTransform):
         mono (bool): True: one channel, the mean of all. False: two channels; a file with one has it
             on both. Defaults to True.
         on_short (str): ``'error'`` or ``'repeat_last'``. Defaults to ``'error'``.
+        hears (str): What the audio encoder hears of a frame, which decides when a clip is too
+            short: ``'vggish'``, 0.975 s every 0.96 s, or ``'second'``, its second of the clip
+            (HTS-AT). Defaults to ``'vggish'``.
     """
 
     def __init__(
-        self, sample_rate: int = 16000, mono: bool = True, on_short: str = 'error'
+        self,
+        sample_rate: int = 16000,
+        mono: bool = True,
+        on_short: str = 'error',
+        hears: str = 'vggish',
     ) -> None:
         if on_short not in ('error', 'repeat_last'):
             raise ValueError(f"on_short is {on_short!r}, expected 'error' or 'repeat_last'.")
+        if hears not in HEARING:
+            raise ValueError(f'hears is {hears!r}, expected one of {sorted(HEARING)}.')
         self.sample_rate = sample_rate
         self.mono = mono
         self.on_short = on_short
+        self.hears = hears
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Read the waveform.
@@ -85,7 +97,7 @@ class LoadClipAudio(BaseTransform):
         num_frames = results['num_clip_frames']
         if is_foreign(results):
             audio = audio[:, : round(num_frames * SECONDS_PER_FRAME * self.sample_rate)]
-        audio = fit_clip(audio, num_frames, self.sample_rate, self.on_short, str(path))
+        audio = fit_clip(audio, num_frames, self.sample_rate, self.on_short, str(path), self.hears)
         results['audio'] = under_condition(audio, self.sample_rate, results)
         results['sample_rate'] = self.sample_rate
         return results
@@ -93,7 +105,7 @@ class LoadClipAudio(BaseTransform):
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(sample_rate={self.sample_rate}, mono={self.mono}, '
-            f'on_short={self.on_short!r})'
+            f'on_short={self.on_short!r}, hears={self.hears!r})'
         )
 
 
@@ -205,13 +217,19 @@ def is_foreign(results: Mapping[str, Any]) -> bool:
     return results.get('audio_clip_id', results.get('clip_id')) != results.get('clip_id')
 
 
-def samples_needed(num_frames: int, sample_rate: int) -> int:
-    """Samples that the VGGish examples of ``num_frames`` frames cover at ``sample_rate`` Hz."""
-    return math.ceil(round((EXAMPLE_SPAN + EXAMPLE_STEP * (num_frames - 1)) * sample_rate, 6))
+def samples_needed(num_frames: int, sample_rate: int, hears: str = 'vggish') -> int:
+    """Samples that ``num_frames`` frames hear at ``sample_rate`` Hz, see :class:`LoadClipAudio`."""
+    span, step = HEARING[hears]
+    return math.ceil(round((span + step * (num_frames - 1)) * sample_rate, 6))
 
 
 def fit_clip(
-    audio: np.ndarray, num_frames: int, sample_rate: int, on_short: str, source: str
+    audio: np.ndarray,
+    num_frames: int,
+    sample_rate: int,
+    on_short: str,
+    source: str,
+    hears: str = 'vggish',
 ) -> np.ndarray:
     """Make the sound of a clip long enough for its frames, as :class:`LoadClipAudio` does.
 
@@ -221,15 +239,17 @@ def fit_clip(
         sample_rate (int): In Hz.
         on_short (str): ``'error'`` or ``'repeat_last'``.
         source (str): Names the sound in messages.
+        hears (str): ``'vggish'`` or ``'second'``. Defaults to ``'vggish'``.
 
     Returns:
         np.ndarray: (C, S') with S' >= S.
 
     Raises:
         ValueError: If the sound is too short, and ``on_short`` is ``'error'`` or there is not even
-            one example.
+            one example of VGGish.
     """
-    needed, example = samples_needed(num_frames, sample_rate), samples_needed(1, sample_rate)
+    needed, example = (samples_needed(frames, sample_rate, hears) for frames in (num_frames, 1))
+    span, step = HEARING[hears]
     length = audio.shape[1]
     if length >= needed:
         return audio
@@ -238,35 +258,37 @@ def fit_clip(
         f'({length / sample_rate:.3f} s), the {num_frames} frames of the clip need {needed} '
         f'({needed / sample_rate:.3f} s).'
     )
-    if length < example:
+    if length < example and hears == 'vggish':
         raise ValueError(
-            f'{found} It does not even hold one example of {EXAMPLE_SPAN} s that could be '
+            f'{found} It does not even hold one example of {span} s that could be '
             'repeated. Extract the sound again, or take the clip out of the csv.'
         )
     if on_short == 'error':
         raise ValueError(
             f"{found} Extract the sound again, or set on_short='repeat_last' in LoadClipAudio of "
-            f'the config, which repeats the last {EXAMPLE_STEP} s of the waveform.'
+            f'the config, which repeats the last {step:g} s of the waveform.'
         )
-    warnings.warn(f'{found} Its last {EXAMPLE_STEP} s are repeated.', stacklevel=3)
-    return repeat_last_example(audio, needed, example, round(EXAMPLE_STEP * sample_rate))
+    warnings.warn(f'{found} Its last {step:g} s are repeated.', stacklevel=3)
+    hop = round(step * sample_rate)
+    if hears == 'second':
+        return repeat_from(audio, length, needed, min(hop, length))
+    complete = 1 + (length - example) // hop
+    return repeat_from(audio, example + hop * (complete - 1), needed, hop)
 
 
-def repeat_last_example(audio: np.ndarray, length: int, example: int, hop: int) -> np.ndarray:
-    """Continue a waveform behind its last complete example with a period of one hop.
+def repeat_from(audio: np.ndarray, end: int, length: int, period: int) -> np.ndarray:
+    """Continue a waveform behind one of its samples with what stands before that.
 
     Args:
-        audio (np.ndarray): (C, S), S >= example.
+        audio (np.ndarray): (C, S), S >= end.
+        end (int): Samples that stay.
         length (int): Samples wanted.
-        example (int): Samples of one example.
-        hop (int): Samples from one example to the next.
+        period (int): The last so many of ``end`` are repeated.
 
     Returns:
         np.ndarray: (C, length).
     """
-    complete = 1 + (audio.shape[1] - example) // hop
-    end = example + hop * (complete - 1)
     source = np.arange(length)
     behind = source >= end
-    source[behind] = end - hop + (source[behind] - end) % hop
+    source[behind] = end - period + (source[behind] - end) % period
     return audio[:, source]

@@ -1,16 +1,13 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """The front end that VGGish was trained with: waveform to log-mel examples."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmavs.registry import MODELS
 
-ON_SHORT = ('error', 'repeat_last', 'zeros')
+from .example_frontend import ExampleFrontend
 
 
 def hertz_to_mel(hertz: np.ndarray | float) -> np.ndarray:
@@ -46,7 +43,7 @@ def mel_matrix(
 
 
 @MODELS.register_module()
-class LogMelFrontend(BaseModule):
+class LogMelFrontend(ExampleFrontend):
     """Cut a waveform into examples and give each as log-mel spectrogram.
 
     Own framing and ``rfft``: ``torch.stft`` and torchaudio centre the window in the FFT frame and
@@ -75,6 +72,7 @@ class LogMelFrontend(BaseModule):
             lengthened before they are batched. Defaults to ``'error'``.
     """
 
+    precision = torch.float64
     window: Tensor
     mel_weights: Tensor
 
@@ -90,25 +88,23 @@ class LogMelFrontend(BaseModule):
         example_hop: int = 96,
         on_short: str = 'error',
     ) -> None:
-        super().__init__()
-        if on_short not in ON_SHORT:
-            raise ValueError(f'on_short must be one of {ON_SHORT}, got {on_short!r}.')
+        super().__init__(
+            sample_rate,
+            example_samples=(example_frames - 1) * hop_length + window_length,
+            example_stride=example_hop * hop_length,
+            on_short=on_short,
+        )
         if not 0 <= mel_range[0] < mel_range[1] <= sample_rate / 2:
             raise ValueError(
                 f'mel_range must rise within 0 and {sample_rate / 2} Hz, half the sample rate; '
                 f'got {mel_range}.'
             )
-        self.sample_rate = sample_rate
         self.window_length = window_length
         self.hop_length = hop_length
         self.num_mels = num_mels
         self.mel_range = mel_range
         self.log_offset = log_offset
-        self.example_frames = example_frames
-        self.example_hop = example_hop
-        self.on_short = on_short
         self.fft_length = 1 << (window_length - 1).bit_length()
-        self.example_samples = (example_frames - 1) * hop_length + window_length
         self._set_buffers(torch.device('cpu'))
 
     def _set_buffers(self, device: torch.device) -> None:
@@ -122,57 +118,9 @@ class LogMelFrontend(BaseModule):
         self.register_buffer('window', window, persistent=False)
         self.register_buffer('mel_weights', torch.from_numpy(weights).to(device), persistent=False)
 
-    def _apply(self, fn: Callable, recurse: bool = True) -> 'LogMelFrontend':
-        """Follow ``.to(device)``, and stay float64 when a model is cast to another dtype."""
-        super()._apply(fn, recurse)
-        if self.window.dtype != torch.float64:
-            self._set_buffers(self.window.device)
-        return self
-
-    def num_examples(self, num_samples: int) -> int:
-        """How many whole examples a waveform of ``num_samples`` holds; a tail is dropped."""
-        if num_samples < self.example_samples:
-            return 0
-        stride = self.example_hop * self.hop_length
-        return 1 + (num_samples - self.example_samples) // stride
-
-    def forward(
-        self,
-        waveform: Tensor,
-        num_frames: int | None = None,
-        frame_indices: Tensor | None = None,
-    ) -> Tensor:
-        """Log-mel examples of a batch of waveforms; channels stay apart.
-
-        Args:
-            waveform (Tensor): (B, C, S) floating, in [-1, 1], at ``sample_rate``.
-            num_frames (int, optional): Frames of the whole clip. The sound beyond them is cut;
-                ``on_short`` decides when there is less. None: as many as the sound holds.
-            frame_indices (Tensor, optional): (B, T) int64, which examples are wanted, each within
-                ``[0, num_frames)``. Only these are computed. Best on the CPU, where checking them
-                waits for no GPU. None: all.
-
-        Returns:
-            Tensor: (B, T, C, example_frames, num_mels) float32.
-
-        Raises:
-            TypeError: If the waveform is not floating.
-            ValueError: If it is not (B, C, S), too short, or an index is out of range.
-        """
-        self._check_waveform(waveform)
-        available = self.num_examples(waveform.shape[-1])
-        num_frames = available if num_frames is None else num_frames
-        if self.on_short == 'error' and available < num_frames:
-            raise ValueError(
-                f'The sound has {waveform.shape[-1]} samples at {self.sample_rate} Hz, that is '
-                f'{available} examples for a clip of {num_frames} frames. Give longer audio, or '
-                "set on_short='repeat_last' or 'zeros' in the front end."
-            )
-        indices = self._wanted(len(waveform), num_frames, frame_indices).to(waveform.device)
-        log_mel = self.compress(self.mel_magnitude(self._gather(waveform, indices)))
-        if self.on_short == 'zeros':
-            log_mel = log_mel.masked_fill((indices >= available)[..., None, None, None], 0.0)
-        return log_mel
+    def log_mel(self, waveform: Tensor) -> Tensor:
+        """Waveforms (..., S) to float32 log-mel (..., n, num_mels), as in ``mel_magnitude``."""
+        return self.compress(self.mel_magnitude(waveform))
 
     def mel_magnitude(self, waveform: Tensor) -> Tensor:
         """Linear mel magnitudes, before the logarithm: these add up when sounds are mixed.
@@ -199,44 +147,3 @@ class LogMelFrontend(BaseModule):
         """``ln(mel + log_offset)`` in float64, given as float32."""
         with torch.autocast(mel.device.type, enabled=False):
             return torch.log(mel.double() + self.log_offset).float()
-
-    def _check_waveform(self, waveform: Tensor) -> None:
-        if not waveform.is_floating_point():
-            raise TypeError(
-                f'A waveform is floating, within [-1, 1]; got {waveform.dtype}. Divide 16-bit '
-                'samples by 32768.'
-            )
-        if waveform.ndim != 3:
-            raise ValueError(f'A waveform is (B, C, S), got shape {tuple(waveform.shape)}.')
-        if waveform.shape[-1] < self.example_samples:
-            raise ValueError(
-                f'The sound has {waveform.shape[-1]} samples at {self.sample_rate} Hz, too few '
-                f'for one example of {self.example_samples} '
-                f'({self.example_samples / self.sample_rate:.3f} s). Pad or replace the audio.'
-            )
-
-    @staticmethod
-    def _wanted(batch: int, num_frames: int, frame_indices: Tensor | None) -> Tensor:
-        """(B, T) indices of the examples that are wanted."""
-        if num_frames < 1:
-            raise ValueError(f'num_frames must be at least 1, got {num_frames}.')
-        if frame_indices is None:
-            return torch.arange(num_frames).expand(batch, -1)
-        if frame_indices.ndim != 2 or len(frame_indices) != batch:
-            raise ValueError(
-                f'frame_indices must be (B, T) with B = {batch}, got shape '
-                f'{tuple(frame_indices.shape)}.'
-            )
-        if frame_indices.numel() == 0:
-            return frame_indices
-        low, high = frame_indices.min().item(), frame_indices.max().item()
-        if low < 0 or high >= num_frames:
-            raise ValueError(f'frame_indices must lie in [0, {num_frames}), got {low} to {high}.')
-        return frame_indices
-
-    def _gather(self, waveform: Tensor, indices: Tensor) -> Tensor:
-        """The samples of the wanted examples: (B, C, S) and (B, T) -> (B, T, C, samples)."""
-        stride = self.example_hop * self.hop_length
-        pieces = waveform.unfold(-1, self.example_samples, stride).transpose(1, 2)
-        clips = torch.arange(len(waveform), device=waveform.device)[:, None]
-        return pieces[clips, indices.clamp(max=pieces.shape[1] - 1)]

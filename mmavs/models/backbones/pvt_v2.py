@@ -1,7 +1,7 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """timm's PVTv2 as a backbone of this ecosystem."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import timm
@@ -67,12 +67,26 @@ class PVTv2(BaseModule):
         self.load_state_dict({k: v for k, v in state_dict.items() if not k.startswith('head.')})
         self._is_init = True
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Maps (N, C_l, H_l, W_l) of strides 4, 8, 16, 32 for the images (N, 3, H, W)."""
+    def forward(
+        self, images: Tensor, between: Callable[[int, Tensor], Tensor] | None = None
+    ) -> tuple[Tensor, ...]:
+        """Maps of strides 4, 8, 16, 32.
+
+        Args:
+            images (Tensor): (N, 3, H, W).
+            between (Callable, optional): Takes a stage's number, from 0, and its map, and gives the
+                map (of the same shape) that is returned and that the next stage reads. Defaults to
+                None.
+
+        Returns:
+            tuple[Tensor, ...]: (N, C_l, H_l, W_l), finest first.
+        """
         outputs = []
         x = self.patch_embed(images)
         for index, stage in enumerate(self.stages):
             x = stage(x)
+            if between is not None:
+                x = between(index, x)
             if index in self.out_indices:
                 outputs.append(x)
         return tuple(outputs)

@@ -1,13 +1,12 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """mmseg's Swin Transformer, which loads the official ImageNet files."""
 
-from mmengine.logging import print_log
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.models.backbones import SwinTransformer as MMSegSwinTransformer
 
-from mmavs.converters import convert, swin_rules, unwrap_state_dict
+from mmavs.converters import convert, swin_rules
 from mmavs.registry import MODELS
-from mmavs.utils.weights import mismatch
+
+from .imagenet_file import load_imagenet_file, names_pretrained_file
 
 
 @MODELS.register_module()
@@ -28,28 +27,16 @@ class SwinTransformer(MMSegSwinTransformer):
         Raises:
             ValueError: If the file does not hold exactly this network (a classifier is left out).
         """
-        if self._is_init:
-            return
-        if not self.init_cfg or self.init_cfg.get('type') != 'Pretrained':
+        if not names_pretrained_file(self):
             super().init_weights()
             return
-        path = self.init_cfg['checkpoint']
-        print_log(f'Loads Swin by official names from {path}', logger='current')
-        checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-        try:
-            state_dict = convert(unwrap_state_dict(checkpoint), swin_rules(ours='')).state_dict
-        except ValueError as error:
-            raise ValueError(f'{path} is not a Swin by official names: {error}') from error
-        own = self.state_dict()
-        norms = {name: own[name] for name in own if name.startswith('norm')}
-        problems = mismatch({**norms, **state_dict}, own)
-        if problems:
-            raise ValueError(
-                f"{path} is another Swin than the config's (embed_dims, depths, num_heads, "
-                f'window_size): {problems}.'
-            )
-        self.load_state_dict({**norms, **state_dict})
-        self._is_init = True
+        load_imagenet_file(
+            self,
+            'Swin',
+            lambda official: convert(official, swin_rules(ours='')).state_dict,
+            'embed_dims, depths, num_heads, window_size',
+            kept=[name for name in self.state_dict() if name.startswith('norm')],
+        )
 
     def train(self, mode: bool = True) -> 'SwinTransformer':
         """Set the mode; mmseg's returns None, so that ``model.eval()`` cannot be passed on."""

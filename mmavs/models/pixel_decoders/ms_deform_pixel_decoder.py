@@ -7,11 +7,11 @@ import torch
 from mmdet.models.layers import MSDeformAttnPixelDecoder
 from mmdet.models.layers.transformer.mask2former_layers import Mask2FormerTransformerEncoder
 from mmengine.config import ConfigDict
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmavs.registry import MODELS
 
-from .deformable_attention import DeformableAttention, DeformableEncoder
+from .deformable_attention import DeformableEncoder, init_encoder
 
 
 class PixelEncoder(DeformableEncoder, Mask2FormerTransformerEncoder):
@@ -102,12 +102,7 @@ class MSDeformPixelDecoder(MSDeformAttnPixelDecoder):
         Source: VCT, sheet section 5.4.
         """
         super().init_weights()
-        for parameter in self.encoder.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
-        for module in self.encoder.modules():
-            if isinstance(module, DeformableAttention):
-                module.init_weights()
+        init_encoder(self.encoder)
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Decode the backbone's maps.

@@ -1,6 +1,8 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """The segmentor of every method that trains in one pass."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from mmengine.structures import PixelData
@@ -11,6 +13,7 @@ from mmavs.registry import MODELS
 from mmavs.structures import AudioFeatures, AVSDataSample, ClipLayout, MaskOutputs
 
 from .scatter import scatter_rows
+from .stage_fusion import StageFusion, check_stages
 
 OptSamples = list[AVSDataSample] | None
 
@@ -38,6 +41,10 @@ class AVSegmentor(BaseSegmentor):
             (``inputs['maskige']``). Defaults to None: no such branch, ``maskige`` is not read.
         maskige_gate (dict, optional): Joins its maps to those of ``backbone``, e.g.
             :class:`SiameseGate`. Needed with ``maskige_backbone``, not read without.
+        fusion (dict, optional): Lets the sound act between the stages of ``backbone``, whose
+            ``forward`` has to take ``between``; e.g. :class:`AudioGuidedMerging`. Its ``forward(
+            stage, feat, audio, layout, sounding)`` gives the map and a :class:`SemanticMerge` or
+            None; the merges are ``aux['merges']`` of the head's outputs. Defaults to None.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
 
@@ -51,6 +58,7 @@ class AVSegmentor(BaseSegmentor):
         test_cfg: dict | None = None,
         maskige_backbone: dict | None = None,
         maskige_gate: dict | None = None,
+        fusion: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         if isinstance(data_preprocessor, dict):
@@ -67,6 +75,9 @@ class AVSegmentor(BaseSegmentor):
                 )
             self.maskige_backbone = MODELS.build(maskige_backbone)
             self.maskige_gate = MODELS.build(maskige_gate)
+        self.fusion = MODELS.build(fusion) if fusion else None
+        if fusion:
+            check_stages(self.backbone)
         self.audio_encoder = MODELS.build(audio_encoder)
         self.decode_head = MODELS.build(decode_head)
         self.mixes_frames = getattr(self.decode_head, 'mixes_frames', False)
@@ -78,9 +89,14 @@ class AVSegmentor(BaseSegmentor):
         """Whether the inputs must have the Maskige of each frame."""
         return self.maskige_backbone is not None
 
-    def extract_feat(self, inputs: Tensor, maskige: Tensor | None = None) -> tuple[Tensor, ...]:
+    def extract_feat(
+        self,
+        inputs: Tensor,
+        maskige: Tensor | None = None,
+        between: Callable[[int, Tensor], Tensor] | None = None,
+    ) -> tuple[Tensor, ...]:
         """Maps of the frames (N, 3, H, W) and, with the branch, their Maskiges, finest first."""
-        feats = self.backbone(inputs)
+        feats = self.backbone(inputs) if between is None else self.backbone(inputs, between=between)
         if not self.needs_maskige:
             return feats
         return self.maskige_gate(feats, self.maskige_backbone(maskige))
@@ -147,13 +163,14 @@ class AVSegmentor(BaseSegmentor):
                     'nothing to train on: add LoadClipMasks to the pipeline.'
                 )
         valid = self._valid_rows(inputs['imgs'], data_samples)
-        target = torch.cat([sample.gt_sem_seg.data for sample in data_samples])[valid]
+        labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
+        target = labels[valid]
         annotated = torch.cat([sample.frame_annotated for sample in data_samples])[valid]
         audio_labels = None
         if all('gt_audio_labels' in sample for sample in data_samples):
             clips = torch.stack([sample.gt_audio_labels for sample in data_samples])
             audio_labels = clips.repeat_interleave(inputs['imgs'].shape[1], 0)[valid]
-        outputs = self._forward_rows(inputs, data_samples, valid)
+        outputs = self._forward_rows(inputs, data_samples, valid, labels)
         return self.decode_head.loss(outputs, target, annotated, audio_labels)
 
     def predict(
@@ -201,26 +218,31 @@ class AVSegmentor(BaseSegmentor):
         return outputs if valid.all() else scatter_rows(outputs, valid)
 
     def _forward_rows(
-        self, inputs: dict[str, Tensor], data_samples: OptSamples, valid: Tensor
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: OptSamples,
+        valid: Tensor,
+        labels: Tensor | None = None,
     ) -> MaskOutputs:
-        """What the head gives for the valid rows only."""
+        """What the head gives for the valid rows only; ``labels`` (N, H, W) in training."""
         imgs = inputs['imgs']
-        if data_samples and self.mixes_frames:
+        if data_samples and (self.mixes_frames or getattr(self.fusion, 'mixes_frames', False)):
             _check_whole_clips(data_samples)
+        pads = self.training and self.train_cfg['compute_padded_frames'] and not valid.all()
+        layout = ClipLayout(imgs.shape[1], valid, has_padding=bool(pads))
         audio = self.extract_audio(inputs['audio'], imgs.shape[1], data_samples)
-        layout = ClipLayout(imgs.shape[1], valid)
-        streams = self._image_streams(inputs)
-        if not layout.is_full and self.training and self.train_cfg['compute_padded_frames']:
-            feats = self.extract_feat(*(stream.flatten(0, 1) for stream in streams))
-            if self.mixes_frames:
-                layout = ClipLayout(imgs.shape[1], valid, has_padding=True)
-            else:
-                feats = tuple(feat[valid] for feat in feats)
-        else:
-            feats = self.extract_feat(*map(layout.to_rows, streams))
         if not layout.is_full:
             audio = AudioFeatures(*(x if x is None else x[valid] for x in audio))
+        streams = map(layout.to_rows, self._image_streams(inputs))
+        between = StageFusion(self.fusion, audio, layout, labels) if self.fusion else None
+        feats = self.extract_feat(*streams, between=between)
+        if pads and not self.mixes_frames:
+            feats = tuple(map(layout.drop_padding, feats))
+            audio = AudioFeatures(*(x if x is None else layout.drop_padding(x) for x in audio))
+            layout = ClipLayout(imgs.shape[1], valid)
         outputs = self.decode_head(feats, audio, layout)
+        if between and between.merges:
+            outputs.aux['merges'] = between.merges
         if outputs.logits is not None and outputs.logits.shape[-2:] != imgs.shape[-2:]:
             outputs.logits = F.interpolate(
                 outputs.logits, imgs.shape[-2:], mode='bilinear', align_corners=False

@@ -6,15 +6,16 @@ from typing import Any
 
 from torch import Tensor
 
-from mmavs.structures import ClipLayout, MaskOutputs
+from mmavs.structures import ClipLayout, MaskOutputs, SemanticMerge
 
 
 def scatter_rows(value: Any, valid: Tensor) -> Any:
     """Put rows that were computed back to their places among all rows; the others are zero.
 
     Args:
-        value (Any): A tensor (V, ...), a :class:`MaskOutputs`, or lists and dicts of them. Other
-            things, and entries of ``MaskOutputs.SHARED``, are left as they are.
+        value (Any): A tensor (V, ...), a :class:`MaskOutputs` or :class:`SemanticMerge`, or
+            lists and dicts of them. Other things, and entries of ``MaskOutputs.SHARED``, are left
+            as they are.
         valid (Tensor): (N,) bool with V true.
 
     Returns:
@@ -31,6 +32,8 @@ def scatter_rows(value: Any, valid: Tensor) -> Any:
             key: item if key in MaskOutputs.SHARED else scatter_rows(item, valid)
             for key, item in value.items()
         }
+    if isinstance(value, SemanticMerge):
+        return SemanticMerge(*(scatter_rows(item, valid) for item in value))
     if isinstance(value, list):
         return [scatter_rows(item, valid) for item in value]
     if isinstance(value, ClipLayout):

@@ -133,6 +133,18 @@ def test_clips_that_are_cut_short(tree, config):
     assert {'cut_short', 'audio_short'} <= found(diagnosis, 'info')
 
 
+def test_an_encoder_that_hears_seconds_needs_all_of_them(tree, config):
+    """4.9 s are enough for VGGish and 5 frames."""
+    root = tree('s4')
+    synth_trees.resound(synth_trees.sound_of(root, 'train', 0), lambda sound: sound[:78400])
+    cfg = config('s4', root)
+    assert not found(examine(cfg, workers=0), 'error', 'warning')
+    loaders = [s for s in cfg.train_dataloader.dataset.pipeline if s.type == 'LoadClipAudio']
+    loaders[0].update(hears='second')
+    (finding,) = (f for f in examine(cfg, workers=0).findings if f.severity != 'info')
+    assert finding.check == 'audio_short' and finding.expected == 'at least 5.000 s for 5 frames'
+
+
 @pytest.mark.parametrize('counts, errors', [('auto', 0), ('off', 0), ('published', 3)])
 def test_counts_of_a_synthetic_tree(clean_trees, config, counts, errors):
     diagnosis = examine(config('avss', clean_trees['avss']), workers=0, counts=counts)

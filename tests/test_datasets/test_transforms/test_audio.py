@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from mmavs.datasets.transforms import FlipStereo, LoadClipAudio, LoadClipLogMel
-from mmavs.datasets.transforms.audio import repeat_last_example, samples_needed
+from mmavs.datasets.transforms.audio import fit_clip, repeat_from, samples_needed
 
 
 def write(path, waveform, rate=16000, **kwargs):
@@ -100,8 +100,40 @@ def test_repeat_last_leaves_enough_sound_alone(tmp_path):
 
 
 def test_periodic_continuation_by_hand():
-    audio = np.arange(8.0)[None]  # examples of 4 every 3: [0..3], [3..6]; 7 is the rest
-    assert repeat_last_example(audio, 12, 4, 3)[0].tolist() == [0, 1, 2, 3, 4, 5, 6, 4, 5, 6, 4, 5]
+    audio = np.arange(8.0)[None]
+    assert repeat_from(audio, 7, 12, 3)[0].tolist() == [0, 1, 2, 3, 4, 5, 6, 4, 5, 6, 4, 5]
+
+
+@pytest.mark.parametrize(
+    'hears, expected',
+    [
+        # At 100 Hz, examples are 98 every 96: 0 to 193 are two of them, the rest is dropped.
+        ('vggish', [*range(194), *range(98, 194)]),
+        # The last second again, behind all that there is.
+        ('second', [*range(250), *range(150, 200)]),
+    ],
+)
+def test_what_a_short_clip_goes_on_with(hears, expected):
+    audio = np.arange(250.0)[None]
+    with pytest.warns(UserWarning, match=r'a\.wav is too short: 250 samples'):
+        longer = fit_clip(audio, 3, 100, 'repeat_last', 'a.wav', hears)
+    assert longer[0].tolist() == expected[: samples_needed(3, 100, hears)]
+    assert fit_clip(audio, 2, 100, 'error', 'a.wav', hears) is audio
+
+
+def test_seconds(tmp_path):
+    load = LoadClipAudio(sample_rate=32000, on_short='repeat_last', hears='second')
+    results = write(tmp_path / 'a.wav', noise(1, 159990), rate=32000)
+    with pytest.warns(UserWarning, match=r'need 160000 \(5.000 s\)\. Its last 1 s are repeated'):
+        audio = load(dict(results))['audio'][0]
+    assert len(audio) == 160000 and np.array_equal(audio[-10:], audio[-32010:-32000])
+    # Less than a second, but some sound: all of it, again and again.
+    results = write(tmp_path / 'a.wav', noise(1, 10000), rate=32000)
+    with pytest.warns(UserWarning, match='too short'):
+        audio = load(dict(results, num_clip_frames=1))['audio'][0]
+    assert np.array_equal(audio, np.resize(audio[:10000], 32000))
+    with pytest.raises(ValueError, match="hears is 'htsat', expected one of"):
+        LoadClipAudio(hears='htsat')
 
 
 def test_not_even_one_example(tmp_path):

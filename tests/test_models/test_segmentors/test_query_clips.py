@@ -101,5 +101,5 @@ def test_silent_clips_train_on_two_processes(root, free_port):
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-9000:]
     for rank in (0, 1):
-        for method in ('vct', 'combo'):
+        for method in ('vct', 'combo', 'aqformer'):
             assert f'rank {rank}: {method} trained, 0.0 apart' in result.stdout

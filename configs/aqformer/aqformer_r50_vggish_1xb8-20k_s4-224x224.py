@@ -1,0 +1,16 @@
+# Clips are whole, since frames see each other; only the first frame of each has a mask.
+_base_ = [
+    '../_base_/models/aqformer_r50.py',
+    '../_base_/datasets/avsbench_s4_224x224.py',
+    '../_base_/schedules/schedule_query.py',
+    '../_base_/iteration_runtime.py',
+]
+
+optim_wrapper = dict(optimizer=dict(lr=1.25e-4))
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=20000, by_epoch=False),
+]
+train_cfg = dict(max_iters=20000, val_interval=1000)
+default_hooks = dict(checkpoint=dict(interval=1000))
+train_dataloader = dict(batch_size=8, sampler=dict(type='InfiniteSampler'))
+auto_scale_lr = dict(base_batch_size=8)
