@@ -10,8 +10,8 @@ from .query_maps import QueryMaps
 from .query_visualizer import AVSQueryVisualizer
 
 __all__ = [
-    'AVSCamVisualizer',
     'MAP_READERS',
+    'AVSCamVisualizer',
     'AVSItemVisualizer',
     'AVSLocalVisualizer',
     'AVSMapVisualizer',
