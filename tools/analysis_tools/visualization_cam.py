@@ -42,8 +42,8 @@ def parse_args() -> argparse.Namespace:
         '--audio-layer',
         default='audio_encoder.features',
         metavar='NAME',
-        help='gives the maps of the sound, (N, C, time, frequency). Default: audio_encoder.features, the '
-        'last one of VGGish',
+        help='gives the maps of the sound, (N, C, time, frequency). Default: '
+        'audio_encoder.features, the last one of VGGish',
     )
     return parse_clip_args(parser, 'cam')
 
