@@ -7,9 +7,9 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from pathlib import Path
 
 import pytest
+from built_package import FILES, SOURCES, build, copy_checkout
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.runner import CheckpointLoader
 
@@ -17,34 +17,11 @@ import mmavs
 from mmavs.utils.checkpoint import load_from_local
 
 MIM_PARTS = ('configs/_base_/default_runtime.py', 'tools/train.py', 'model-index.yml')
-SOURCES = ('configs', 'mmavs', 'requirements', 'tools')
-FILES = ('LICENSE', 'MANIFEST.in', 'README.md', 'CITATION.cff', 'model-index.yml', 'setup.py')
 
 
 @pytest.fixture(scope='module')
-def checkout(tmp_path_factory):
-    """A copy of what the distribution is made from, so that builds leave nothing here."""
-    root = Path(__file__).resolve().parents[1]
-    copy = tmp_path_factory.mktemp('checkout')
-    ignore = shutil.ignore_patterns('__pycache__', '.mim', '*.egg-info')
-    for name in SOURCES:
-        shutil.copytree(root / name, copy / name, ignore=ignore)
-    for name in (*FILES, 'pyproject.toml'):
-        shutil.copy2(root / name, copy / name)
-    (copy / 'tests').mkdir()
-    (copy / 'tests' / 'test_nothing.py').write_text('')
-    return copy
-
-
-def build(checkout, target, kind):
-    """What pip asks the build backend for: 'wheel', 'editable' or 'sdist'. No network is used."""
-    code = f'from setuptools.build_meta import build_{kind} as build; build({str(target)!r})'
-    result = subprocess.run(
-        [sys.executable, '-c', code], cwd=checkout, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    (archive,) = target.iterdir()
-    return archive
+def checkout(root, tmp_path_factory):
+    return copy_checkout(root, tmp_path_factory.mktemp('checkout'))
 
 
 def test_wheel(checkout, tmp_path):
@@ -98,7 +75,7 @@ def find_mmavs(site, cwd):
         f'import site, importlib.util; site.addsitedir({str(site)!r}); '
         "print(importlib.util.find_spec('mmavs').origin)"
     )
-    command = [sys.executable, '-S', '-c', code]
+    command = [sys.executable, '-S', '-E', '-c', code]  # -E: whatever PYTHONPATH says
     return subprocess.run(
         command, cwd=cwd, capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -110,7 +87,14 @@ def test_a_wheel_comes_out_of_the_sdist(checkout, tmp_path):
     with tarfile.open(build(checkout, tmp_path / 'sdist', 'sdist')) as archive:
         archive.extractall(tmp_path, filter='data')
     (unpacked,) = tmp_path.glob('mmavs-*')
-    assert not (unpacked / 'tests').exists()
+    made = {'PKG-INFO', 'mmavs.egg-info', 'setup.cfg'}
+    assert {path.name for path in unpacked.iterdir()} == {
+        *SOURCES,
+        *FILES,
+        *made,
+        'pyproject.toml',
+    }
+    assert not list(unpacked.rglob('*.pyc'))
     with zipfile.ZipFile(build(unpacked, tmp_path / 'wheel', 'wheel')) as archive:
         assert {f'mmavs/.mim/{part}' for part in MIM_PARTS} <= set(archive.namelist())
 

@@ -3,6 +3,7 @@
 # Set up what the tests need, then run them:
 #   bash tools/run_tests.sh [arguments of pytest]
 # MMAVS_TEST_WORKERS: processes (default: one a core, at most 4; 1 runs them in this one).
+# MMAVS_TEST_BROWSER: 0 installs neither gradio nor Chromium for the browser test of the web demo.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -10,6 +11,10 @@ MMAVS_VENV="$(realpath -m "${MMAVS_VENV:-$root/.venv}")"
 export MMAVS_VENV
 cd "$root"
 bash tools/setup_env.sh --tests
+# What the browser test needs; where it is not to be had, that test is skipped and says so.
+if [[ ${MMAVS_TEST_BROWSER:-1} == 1 ]]; then
+    bash projects/gradio_demo/setup_env.sh --tests || echo 'run_tests: going on without the demo' >&2
+fi
 
 # A test does not get faster with threads, but two processes that each use all cores get slower.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}"

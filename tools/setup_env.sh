@@ -8,18 +8,20 @@ log="${MMAVS_SETUP_LOG:-$root/work_dirs/setup_env.log}"
 need_mb=6000
 active=false
 tests=false
+docs=false
 with_ops=false
 worker=
 
 usage() {
     cat <<'TEXT'
-Usage: bash tools/setup_env.sh [--active] [--tests] [--with-ops] [--help]
+Usage: bash tools/setup_env.sh [--active] [--tests] [--docs] [--with-ops] [--help]
 
 Makes .venv in this checkout with the stack that is known to work (requirements/pinned.txt) and
 mmavs itself, editable. What is there already stays: a second run takes seconds.
 
   --active     use the active Python environment instead of .venv
   --tests      also install what the tests and the linters need (requirements/tests.txt)
+  --docs       also install what docs/build.sh needs (requirements/docs.txt)
   --with-ops   also compile mmcv's operators: with CUDA where there are nvcc and a GPU, else for
                the CPU. Takes minutes. Nothing in mmavs needs them; on a GPU they are faster.
 
@@ -180,6 +182,7 @@ for argument in "$@"; do
     case $argument in
         --active) active=true ;;
         --tests) tests=true ;;
+        --docs) docs=true ;;
         --with-ops) with_ops=true ;;
         -h | --help) usage && exit 0 ;;
         *) fail "unknown argument '$argument'. See: bash tools/setup_env.sh --help" ;;
@@ -203,6 +206,10 @@ requirements=(-r "$root/requirements/pinned.txt")
 if $tests; then
     checks+=(--tests)
     requirements+=(-r "$root/requirements/tests.txt")
+fi
+if $docs; then
+    checks+=(--docs)
+    requirements+=(-r "$root/requirements/docs.txt")
 fi
 if $with_ops; then checks+=(--with-ops); fi
 unmet() { "$python" "$root/tools/misc/check_env.py" ${checks[@]+"${checks[@]}"} 2>&1; }

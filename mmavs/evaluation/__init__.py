@@ -4,6 +4,7 @@ from .metrics import (
     AVSBenchMetric,
     AVSSemanticMetric,
     ClassCoverageMetric,
+    ConfusionMatrixMetric,
     PerDatasetMetric,
 )
 
@@ -12,5 +13,6 @@ __all__ = [
     'AVSSemanticMetric',
     'AudioRobustnessMetric',
     'ClassCoverageMetric',
+    'ConfusionMatrixMetric',
     'PerDatasetMetric',
 ]

@@ -19,9 +19,9 @@ class AVSDataSample(SegDataSample):
     - ``frame_valid`` (Tensor): (T,) bool, False on frames that only pad the clip.
     - ``frame_annotated`` (Tensor): (T,) bool, False where the benchmark gives no mask.
     - ``gt_audio_labels`` (Tensor, optional): (num_classes,) float, which classes sound; or which
-    of other categories, as of S4's clips, whose masks have none.
+      of other categories, as of S4's clips, whose masks have none.
     - ``pred_scores`` (PixelData, optional): (T, H, W) float in [0, 1], foreground probability of
-    binary tasks.
+      binary tasks.
 
     Examples:
         >>> sample = AVSDataSample(metainfo=dict(clip_id='dog', img_paths=['0.png', '1.png']))

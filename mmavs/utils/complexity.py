@@ -48,7 +48,7 @@ def count_parameters(model: nn.Module) -> Complexity:
     Returns:
         Complexity: Without operations.
     """
-    parts = [name for name in _part_names(model) if any(_numbers(model.get_submodule(name)))]
+    parts = [name for name in part_names(model) if any(_numbers(model.get_submodule(name)))]
     trainable, frozen = {}, {}
     for name in ('', *parts):
         trainable[name], frozen[name] = _numbers(model.get_submodule(name))
@@ -87,7 +87,8 @@ def count_flops(model: nn.Module, inputs: dict[str, Tensor]) -> Complexity:
     return complexity
 
 
-def _part_names(model: nn.Module) -> Iterator[str]:
+def part_names(model: nn.Module) -> Iterator[str]:
+    """Names of the parts of a segmentor, those of its head after the head."""
     for name, module in model.named_children():
         yield name
         if name in _SPLIT:

@@ -1,4 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
+from .cam_visualizer import AVSCamVisualizer
 from .clip_figure import ClipFigure
 from .drawing import overlay_labels
 from .item_visualizer import AVSItemVisualizer
@@ -10,6 +11,7 @@ from .query_visualizer import AVSQueryVisualizer
 
 __all__ = [
     'MAP_READERS',
+    'AVSCamVisualizer',
     'AVSItemVisualizer',
     'AVSLocalVisualizer',
     'AVSMapVisualizer',

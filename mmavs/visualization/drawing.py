@@ -261,3 +261,23 @@ def distinct_colours(count: int) -> list[tuple[int, int, int]]:
         distance = np.minimum(distance, np.linalg.norm(lab - lab[spot], axis=1))
         spot = int(distance.argmax())
     return [tuple(colour) for colour in np.rint(255 * rgb[0][chosen]).astype(int).tolist()]
+
+
+def overlay_heat(image: np.ndarray, levels: np.ndarray, opacity: float = 0.7) -> np.ndarray:
+    """Paint levels over a greyed picture: nothing at 0, through blue and green to red at 1.
+
+    Args:
+        image (ndarray): (H, W, 3) uint8 RGB.
+        levels (ndarray): (h, w) float in [0, 1]; resized to the picture.
+        opacity (float): At level 1. Defaults to 0.7.
+
+    Returns:
+        ndarray: A new picture.
+    """
+    size = image.shape[1::-1]
+    levels = cv2.resize(levels.astype(np.float32), size, interpolation=cv2.INTER_LINEAR).clip(0, 1)
+    colours = cv2.applyColorMap((levels * 255 + 0.5).astype(np.uint8), cv2.COLORMAP_TURBO)
+    share = opacity * np.sqrt(levels)[..., None]
+    grey = image.mean(2, keepdims=True) * 0.6 + image * 0.4
+    mixed = grey * (1 - share) + cv2.cvtColor(colours, cv2.COLOR_BGR2RGB) * share
+    return (mixed + 0.5).astype(np.uint8)

@@ -45,7 +45,7 @@ def executable(path, body):
 def test_help(setup_env):
     result = setup_env('--help')
     assert result.returncode == 0
-    for word in ('--active', '--tests', '--with-ops', 'MMAVS_VENV', 'MMAVS_PYTHON'):
+    for word in ('--active', '--tests', '--docs', '--with-ops', 'MMAVS_VENV', 'MMAVS_PYTHON'):
         assert word in result.stdout
 
 

@@ -20,7 +20,10 @@ from mmavs.structures import AVSDataSample, MaskOutputs
 from mmavs.testing import SynthAVS
 
 TOOL = 'tools/analysis_tools/visualize_queries.py'
-NAME = '{}_r18_vggish_1xb16-24e_synthms3-96x96.py'
+CONFIGS = dict(
+    vct='vct/vct_r18_vggish_1xb16-24e_synthms3-96x96.py',
+    combo='combo/combo_r18_vggish_1xb8-12e_synthms3-96x96.py',
+)
 ROW = 186  # pixels of a row of pictures and the gap under it
 ACT = """
 model = dict(
@@ -46,8 +49,7 @@ def draw(tools, root, data, tmp_path):
 
     def draw(method, *arguments, changes=''):
         path, weights = tmp_path / f'{method}.py', tmp_path / 'weights.pth'
-        folder = 'vct' if method == 'act' else method
-        base = str(root / 'configs' / folder / NAME.format(folder))
+        base = str(root / 'configs' / CONFIGS['vct' if method == 'act' else method])
         path.write_text(f'_base_ = {base!r}\n{changes}')
         torch.manual_seed(0)
         model = MODELS.build(without_pretrained(Config.fromfile(path).model))
@@ -94,7 +96,7 @@ def test_an_unknown_clip(draw):
 
 
 def test_a_config_without_test_data(root):
-    cfg = Config.fromfile(root / 'configs/vct' / NAME.format('vct'))
+    cfg = Config.fromfile(root / 'configs' / CONFIGS['vct'])
     cfg.test_dataloader = None
     with pytest.raises(ValueError, match='synthms3-96x96.py has no test_dataloader'):
         build_test_sets(cfg)
@@ -117,17 +119,17 @@ def test_a_head_without_queries(tools, tmp_path):
 
 def test_a_checkpoint_of_another_model(tools, root, data, tmp_path):
     torch.save({'state_dict': {'a.weight': torch.ones(1)}}, tmp_path / 'other.pth')
-    tool = tools.load(TOOL, root / 'configs/vct' / NAME.format('vct'), tmp_path / 'other.pth')
+    tool = tools.load(TOOL, root / 'configs' / CONFIGS['vct'], tmp_path / 'other.pth')
     with pytest.raises(SystemExit, match='does not fit.*1 unexpected') as caught:
         tool.main()
     assert '\n' not in caught.value.code
     with pytest.raises(SystemExit, match='no checkpoint at'):
-        tools.load(TOOL, root / 'configs/vct' / NAME.format('vct'), 'nothing.pth').main()
+        tools.load(TOOL, root / 'configs' / CONFIGS['vct'], 'nothing.pth').main()
 
 
 def test_the_prediction_is_that_of_a_test(tools, root, data):
     """Same masks as test_step; the maps are the head's, and hooks are gone."""
-    cfg = Config.fromfile(root / 'configs/vct' / NAME.format('vct'))
+    cfg = Config.fromfile(root / 'configs' / CONFIGS['vct'])
     cfg.test_dataloader.dataset.data_root = str(data)
     tool = tools.load(TOOL)
     torch.manual_seed(0)

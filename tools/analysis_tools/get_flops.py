@@ -13,13 +13,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config, DictAction
 from prettytable import PrettyTable
-from torch import Tensor, nn
 
 from mmavs.apis import init_model
-from mmavs.apis.inference import needs_maskige, pipeline_of_test
+from mmavs.apis.random_clip import config_size, random_inputs
 from mmavs.utils.cli import fail
 from mmavs.utils.complexity import Complexity, count_flops
 
@@ -53,55 +51,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='change settings of the config, e.g. model.decode_head.num_classes=71',
     )
     return parser.parse_args(argv)
-
-
-def config_size(config: Config) -> tuple[int, int]:
-    """Height and width that the test pipeline of a config resizes to.
-
-    Raises:
-        ValueError: If it does not resize to one size.
-    """
-    steps = pipeline_of_test(config)
-    steps += [inner for step in steps for inner in step.get('transforms', ())]
-    scales = [step['scale'] for step in steps if isinstance(step.get('scale'), (tuple, list))]
-    if len(scales) != 1:
-        raise ValueError(
-            f'The test pipeline of {config.filename} has {len(scales)} transforms with a scale, '
-            'so the size of the frames is not clear: give --size H W.'
-        )
-    width, height = scales[0]
-    return height, width
-
-
-def clip_inputs(
-    model: nn.Module, frames: int, size: tuple[int, int], audio: str
-) -> dict[str, Tensor]:
-    """A clip of random frames and sound, as the data preprocessor gives it.
-
-    Args:
-        model (nn.Module): An ``AVSegmentor``.
-        frames (int): T.
-        size (tuple[int, int]): Height and width, before padding.
-        audio (str): ``'waveform'`` or ``'logmel'``.
-
-    Returns:
-        dict[str, Tensor]: ``imgs`` (1, T, 3, H, W), ``audio`` (1, C, S) or (1, T, C, time, mel),
-        and, where the model reads it, ``maskige`` (1, T, 3, H, W).
-    """
-    encoder = model.audio_encoder
-    channels = encoder.in_channels
-    if audio == 'waveform':
-        sound = torch.rand(channels, frames * encoder.frontend.sample_rate) * 0.2 - 0.1
-    elif encoder.frontend is None:
-        sound = torch.randn(frames, channels, 96, 64)
-    else:
-        examples = torch.rand(frames, channels, encoder.frontend.example_samples)
-        sound = encoder.frontend.log_mel(examples * 0.2 - 0.1)
-    imgs = torch.randint(0, 256, (frames, 3, *size), dtype=torch.uint8)
-    inputs = dict(imgs=[imgs], audio=[sound])
-    if needs_maskige(model):
-        inputs['maskige'] = [torch.randint_like(imgs, 256)]
-    return model.data_preprocessor(dict(inputs=inputs))['inputs']
 
 
 def table(complexity: Complexity, frames: int) -> str:
@@ -151,7 +100,8 @@ def main(argv: list[str] | None = None) -> None:
             config.merge_from_dict(args.cfg_options)
         model = init_model(config)
         size = tuple(args.size or config_size(config))
-        inputs = clip_inputs(model, args.frames, size, args.audio)
+        raw = random_inputs(model, args.frames, size, args.audio)
+        inputs = model.data_preprocessor(dict(inputs=raw))['inputs']
     except (OSError, ValueError) as error:
         fail('tools/analysis_tools/get_flops.py', error)
     complexity = count_flops(model, inputs)

@@ -123,6 +123,7 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--tests', action='store_true', help='also requirements/tests.txt')
+    parser.add_argument('--docs', action='store_true', help='also requirements/docs.txt')
     parser.add_argument('--with-ops', action='store_true', help='also the operators of mmcv')
     return parser.parse_args()
 
@@ -130,7 +131,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Print what is unmet; 1 if there is anything, else 0."""
     args = parse_args()
-    names = ['pinned', 'tests'] if args.tests else ['pinned']
+    names = ['pinned', *['tests'] * args.tests, *['docs'] * args.docs]
     lines = [
         line for name in names for line in read_requirements(ROOT / 'requirements' / f'{name}.txt')
     ]
