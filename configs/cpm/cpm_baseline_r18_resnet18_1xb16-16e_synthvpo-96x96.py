@@ -23,11 +23,11 @@ test_evaluator = val_evaluator
 optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, end=50, by_epoch=False),
-    dict(type='PolyLR', power=0.9, eta_min=1e-5, end=40, convert_to_iter_based=True),
+    dict(type='PolyLR', power=0.9, eta_min=1e-5, end=16, convert_to_iter_based=True),
 ]
-train_cfg = dict(max_epochs=40, val_interval=10)
+train_cfg = dict(max_epochs=16, val_interval=4)
 default_hooks = dict(
-    checkpoint=dict(interval=10, save_best='per_dataset/mIoU'), logger=dict(interval=10)
+    checkpoint=dict(interval=4, save_best='per_dataset/mIoU'), logger=dict(interval=10)
 )
 custom_hooks = [dict(type='MatchingStabilityHook')]
 auto_scale_lr = dict(enable=False, base_batch_size=16)
