@@ -11,6 +11,7 @@ from mmengine.dataset import pseudo_collate
 from one_step import build, tiny_config
 from torch import nn
 
+from mmavs.testing.live_bytes import LiveBytes, measure
 from mmavs.testing.tiny import random_clip
 from mmavs.utils.activation_checkpointing import checkpoint_module
 
@@ -28,14 +29,14 @@ def block():
 
 
 @pytest.mark.parametrize('checkpointed', [False, True])
-def test_bytes_of_a_chain(tool, checkpointed):
+def test_bytes_of_a_chain(checkpointed):
     """3 blocks on 10 rows: 64 values a block for the sigmoid, 8 for the next block's input."""
     model = nn.Sequential(block(), block(), block())
     if checkpointed:
         for part in model:
             checkpoint_module(part)
     x = torch.randn(10, 8)
-    with tool['LiveBytes']([x, *model.parameters()]) as memory:
+    with LiveBytes([x, *model.parameters()]) as memory:
         loss = model(x).sum()
         kept, peak_forward = memory.now, memory.peak
         loss.backward()
@@ -49,7 +50,7 @@ def test_bytes_of_a_chain(tool, checkpointed):
     assert memory.peak > peak_forward
 
 
-def test_peak_of_a_long_chain(tool):
+def test_peak_of_a_long_chain():
     """Without checkpointing everything is there at once; with it, the inputs and one block."""
     peaks = []
     for change in (lambda module: None, checkpoint_module):
@@ -57,7 +58,7 @@ def test_peak_of_a_long_chain(tool):
         for part in model:
             change(part)
         x = torch.randn(1000, 8)
-        with tool['LiveBytes']([x, *model.parameters()]) as memory:
+        with LiveBytes([x, *model.parameters()]) as memory:
             model(x).sum().backward()
         peaks.append(memory.peak)
     hidden, output = 4 * 1000 * 64, 4 * 1000 * 8
@@ -65,11 +66,11 @@ def test_peak_of_a_long_chain(tool):
     assert 20 * output < peaks[1] < 20 * output + 4 * hidden
 
 
-def test_kept_is_what_autograd_saves(tool):
+def test_kept_is_what_autograd_saves():
     """For a whole model, against torch's hooks on saved tensors."""
     model = build(tiny_config())
     data = model.data_preprocessor(pseudo_collate([random_clip(num_frames=1)]), True)
-    kept, peak = tool['measure'](model, data)
+    kept, peak = measure(model, data)
     known = [*model.parameters(), *model.buffers(), *data['inputs'].values()]
     saved = {}
 

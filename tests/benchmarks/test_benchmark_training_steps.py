@@ -62,3 +62,17 @@ def test_turns_and_ratios():
     assert calls == ['a', 'b'] * 4 and [len(turns) for turns in seconds.values()] == [3, 3]
     text = report({'a': [1.0, 2.0, 4.0], 'bb': [2.0, 1.0, 2.0]}, 'a')
     assert text == 'a      2.000 s a step, ratio 1.000\nbb     2.000 s a step, ratio 0.500'
+
+
+def test_prompting(root, monkeypatch, capsys):
+    """Both configs take steps, CPM's with prompts: it costs more, in time and in memory."""
+    script = root / 'tools/analysis_tools/benchmark_prompting.py'
+    configs = [
+        str(root / f'configs/cpm/{name}_r18_vggish_1xb16-48e_synthavss-96x96.py')
+        for name in ('cpm_baseline', 'cpm')
+    ]
+    sizes = ['--size', '64', '--batch', '4', '--repeat', '1']
+    monkeypatch.setattr(sys, 'argv', [str(script), *configs, *sizes])
+    runpy.run_path(str(script), run_name='__main__')
+    first, time, whole, memory = map(float, re.findall(r'ratio (\S+)', capsys.readouterr().out))
+    assert first == whole == 1 < time and memory > 1
