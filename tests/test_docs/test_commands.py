@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from markdown_files import PAGES, ROOT, code_blocks, name
 
-TOOL = re.compile(r'(?<![\w.-])(tools/[\w/]+\.(?:py|sh))')
-CONFIG = re.compile(r'(?<![\w.-])(configs/[\w./-]+\.py)')
+TOOL = re.compile(r'(?<![\w./-])(tools/[\w/]+\.(?:py|sh))')
+CONFIG = re.compile(r'(?<![\w./-])(configs/[\w./-]+\.py)')
 RUN = re.compile(r'<!-- run by a test -->\n+```bash\n(.*?)^```', re.MULTILINE | re.DOTALL)
 PASSED_ON = {
     'tools/dist_train.sh': 'tools/train.py',
