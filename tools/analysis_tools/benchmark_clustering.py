@@ -6,15 +6,13 @@ Example:
 """
 
 import argparse
-import multiprocessing
-import resource
-import time
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mmavs.models.fusion.token_clustering import cluster_dpc_knn
+from mmavs.testing.peak_memory import best_time_and_peak, in_fresh_process
 
 NUM_NEIGHBOURS = 5
 STAGES = {56: (64, 14), 28: (128, 7), 14: (320, 5)}
@@ -50,16 +48,13 @@ def run(kind: str, size: int, frames: int, repeats: int) -> tuple[float, float, 
     blobs = torch.randn(frames, 4 * num_groups, dims)
     tokens = blobs[:, torch.randint(4 * num_groups, (size**2,))]
     tokens = tokens + 0.5 * torch.randn_like(tokens)
-    before, times = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
-    for _ in range(repeats):
-        start = time.process_time()
+
+    def cluster() -> np.ndarray:
         if kind == 'whole':
-            groups = cluster_whole_batch(tokens, num_groups)
-        else:
-            groups = cluster_dpc_knn(tokens, num_groups, NUM_NEIGHBOURS).assignment
-        times.append(time.process_time() - start)
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    return min(times), peak, groups.numpy()
+            return cluster_whole_batch(tokens, num_groups).numpy()
+        return cluster_dpc_knn(tokens, num_groups, NUM_NEIGHBOURS).assignment.numpy()
+
+    return best_time_and_peak(cluster, repeats)
 
 
 def parse_args() -> argparse.Namespace:
@@ -74,13 +69,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run each variant in a process of its own, so that peaks do not mix, and print ratios."""
     args = parse_args()
-    spawn = multiprocessing.get_context('spawn')
     for size in args.sizes:
-        found = {}
-        for kind in ('whole', 'chunks'):
-            with spawn.Pool(1) as pool:
-                found[kind] = pool.apply(run, (kind, size, args.frames, args.repeats))
-        (slow, large, expected), (fast, small, groups) = found['whole'], found['chunks']
+        (slow, large, expected), (fast, small, groups) = (
+            in_fresh_process(run, kind, size, args.frames, args.repeats)
+            for kind in ('whole', 'chunks')
+        )
         print(
             f'{size}x{size}, {args.frames} frames: {1000 * slow:.0f} ms and {large:.0f} MB for the '
             f'whole batch, {1000 * fast:.0f} ms and {small:.0f} MB in chunks; time ratio '

@@ -6,16 +6,15 @@ Example:
 """
 
 import argparse
-import multiprocessing
-import resource
-import time
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mmavs.models.fusion import TPAVI
 from mmavs.structures import ClipLayout
+from mmavs.testing.peak_memory import best_time_and_peak, in_fresh_process
 
 GROUP_FRAMES = 5
 
@@ -39,17 +38,16 @@ def tpavi_by_pairs(block: TPAVI, feature: Tensor, audio: Tensor) -> Tensor:
     return block.norm(block.bn(mapped) + feature)
 
 
-def run(kind: str, size: int, backward: bool, repeats: int) -> tuple[float, float, Tensor]:
-    """Best time in seconds, growth of the peak memory in MB, and the output, in this process."""
+def run(kind: str, size: int, backward: bool, repeats: int) -> tuple[float, float, np.ndarray]:
+    """Least processor seconds, growth of the peak memory in MB, and the output, in this process."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     block = TPAVI().train(backward)
     feature = torch.randn(GROUP_FRAMES, 256, size, size, requires_grad=backward)
     audio = torch.rand(GROUP_FRAMES, 128)
     layout = ClipLayout(GROUP_FRAMES, torch.ones(GROUP_FRAMES, dtype=torch.bool))
-    before, times = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
-    for _ in range(repeats):
-        start = time.perf_counter()
+
+    def step() -> np.ndarray:
         with torch.set_grad_enabled(backward):
             if kind == 'pairs':
                 output = tpavi_by_pairs(block, feature, audio)
@@ -57,9 +55,9 @@ def run(kind: str, size: int, backward: bool, repeats: int) -> tuple[float, floa
                 output = block(feature, audio, layout)[0]
             if backward:
                 F.mse_loss(output, feature.detach()).backward()
-        times.append(time.perf_counter() - start)
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    return min(times), peak, output.detach().numpy()
+        return output.detach().numpy()
+
+    return best_time_and_peak(step, repeats)
 
 
 def parse_args() -> argparse.Namespace:
@@ -74,13 +72,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run each variant in a process of its own, so that peaks do not mix, and print ratios."""
     args = parse_args()
-    spawn = multiprocessing.get_context('spawn')
     for size in args.sizes:
-        found = {}
-        for kind in ('pairs', 'matrix'):
-            with spawn.Pool(1) as pool:
-                found[kind] = pool.apply(run, (kind, size, args.backward, args.repeats))
-        (slow, large, expected), (fast, small, output) = found['pairs'], found['matrix']
+        (slow, large, expected), (fast, small, output) = (
+            in_fresh_process(run, kind, size, args.backward, args.repeats)
+            for kind in ('pairs', 'matrix')
+        )
         difference = abs(output - expected).max()
         print(
             f'{size}x{size}: {1000 * slow:.1f} ms and {large:.0f} MB with P x P, '
