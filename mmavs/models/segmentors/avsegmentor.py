@@ -123,27 +123,22 @@ class AVSegmentor(BaseSegmentor):
 
         Args:
             inputs (dict[str, Tensor]): What the data preprocessor gives.
-            data_samples (list[AVSDataSample], optional): Say which frames are valid.
+            data_samples (list[AVSDataSample], optional): Say which frames are valid. Where a query
+                head has a ``coverage_layer``, they get ``query_labels`` (T, Q) int64.
 
         Returns:
             Tensor: (N, K, H, W) at the size of the padded input.
         """
-        return self._encode_decode(inputs, data_samples)[0]
-
-    def _encode_decode(
-        self, inputs: dict[str, Tensor], data_samples: OptSamples
-    ) -> tuple[Tensor, Tensor | None]:
-        """Logits (N, K, H, W), and classes (N, Q) of queries if the head says them."""
         valid = self._valid_rows(inputs['imgs'], data_samples)
         outputs = self._forward_rows(inputs, data_samples, valid)
-        logits, labels = outputs.logits, None
+        logits = outputs.logits
         if logits is None:
             logits = self.decode_head.semantic_scores(outputs, inputs['imgs'].shape[-2:])
-        if getattr(self.decode_head, 'coverage_layer', None) is not None:
-            labels = self.decode_head.query_labels(outputs)
-        if valid.all():
-            return logits, labels
-        return scatter_rows(logits, valid), scatter_rows(labels, valid)
+        if data_samples and getattr(self.decode_head, 'coverage_layer', None) is not None:
+            labels = scatter_rows(self.decode_head.query_labels(outputs), valid)
+            for sample, classes in zip(data_samples, labels.unflatten(0, inputs['imgs'].shape[:2])):
+                sample.query_labels = classes
+        return logits if valid.all() else scatter_rows(logits, valid)
 
     def loss(self, inputs: dict[str, Tensor], data_samples: list[AVSDataSample]) -> dict:
         """Losses of the annotated frames.
@@ -196,17 +191,12 @@ class AVSegmentor(BaseSegmentor):
             data_samples (list[AVSDataSample], optional): Are filled and returned.
 
         Returns:
-            list[AVSDataSample]: One a clip, with ``pred_sem_seg`` (T, H, W) int64, for binary
-            tasks ``pred_scores`` (T, H, W) float32, and, where a query head has a
-            ``coverage_layer``, ``query_labels`` (T, Q) int64.
+            list[AVSDataSample]: One a clip, with ``pred_sem_seg`` (T, H, W) int64 and, for binary
+            tasks, ``pred_scores`` (T, H, W) float32.
         """
-        logits, labels = self._encode_decode(inputs, data_samples)
-        clips = logits.unflatten(0, inputs['imgs'].shape[:2])
+        clips = self.encode_decode(inputs, data_samples).unflatten(0, inputs['imgs'].shape[:2])
         if data_samples is None:
             data_samples = [AVSDataSample() for _ in clips]
-        if labels is not None:
-            for sample, classes in zip(data_samples, labels.unflatten(0, clips.shape[:2])):
-                sample.query_labels = classes
         return [self._fill(sample, logits) for sample, logits in zip(data_samples, clips)]
 
     def _fill(self, sample: AVSDataSample, logits: Tensor) -> AVSDataSample:
