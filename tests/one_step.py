@@ -7,7 +7,8 @@ import torch
 from mmengine.dataset import pseudo_collate
 
 from mmavs.registry import MODELS
-from mmavs.testing.tiny import random_clip, tiny_aqformer, tiny_avsegformer, tiny_tpavi
+from mmavs.testing.tiny import random_clip, tiny_avsegformer, tiny_tpavi
+from mmavs.testing.tiny_aqformer import tiny_aqformer
 
 
 def tiny_config(kind: str = 'resnet', dropout: float = 0.0, num_classes: int = 1) -> dict:

@@ -12,7 +12,8 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 
 from mmavs.registry import MODELS
-from mmavs.testing.tiny import random_clip, tiny_aqformer, tiny_combo, tiny_vct
+from mmavs.testing.tiny import random_clip, tiny_combo, tiny_vct
+from mmavs.testing.tiny_aqformer import tiny_aqformer
 
 STEPS = [('silent', 'bare'), ('bare', 'bare'), ('full', 'silent'), ('bare', 'full')]
 

@@ -11,13 +11,13 @@ from mmengine.runner import Runner
 
 from mmavs.testing import SynthAVS
 from mmavs.testing.tiny import (
-    tiny_aqformer,
     tiny_avsegformer,
     tiny_combo,
     tiny_ravs,
     tiny_tpavi,
     tiny_vct,
 )
+from mmavs.testing.tiny_aqformer import tiny_aqformer
 from mmavs.testing.tiny_cpm import tiny_cpm, tiny_cpm_baseline
 
 ROOT = Path(__file__).resolve().parents[1]

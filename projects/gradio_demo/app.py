@@ -100,7 +100,7 @@ class Page:
             shown = segment(inferencer, clip, sound, other, PROTOCOLS[protocol], place, self.limits)
         except (MediaError, UnsafeCheckpointError) as error:
             raise gradio.Error(str(error), duration=None, print_exception=False) from error
-        except Exception as error:
+        except Exception as error:  # the page answers the visitor, the log keeps the trace
             logging.exception('a clip could not be segmented')
             raise gradio.Error(
                 'Something went wrong with this clip; the log of the server says what.',

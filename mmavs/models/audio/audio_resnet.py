@@ -33,6 +33,8 @@ class AudioResNet(ExampleEncoder):
             takes a file of torchvision's names. Defaults to None.
     """
 
+    gives_spectrogram = True
+
     def __init__(
         self,
         frontend: OptConfigType = dict(  # noqa: B006

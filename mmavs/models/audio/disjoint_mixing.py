@@ -39,7 +39,8 @@ class DisjointMixing(nn.Module):
 
     Args:
         folder (str, optional): Folder of WAV files, also in folders below it, of which a random
-            piece is the noise. Defaults to None: other frames of the batch.
+            piece is the noise; files are read in the training step, so short ones on a fast disk.
+            Defaults to None: other frames of the batch.
         gain (tuple[float, float]): Range of the noise's level, relative to the sound's; drawn
             uniformly. Defaults to (0.5, 1).
         silence (float): Root mean square of magnitudes below which a sound counts as silent: it

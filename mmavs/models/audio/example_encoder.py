@@ -24,7 +24,14 @@ class ExampleEncoder(BaseModule):
         in_channels (int): Channels of the sound. 1: the channels of a waveform are averaged.
             Defaults to 1.
         init_cfg (dict, optional): Where the weights come from. Defaults to None.
+
+    Attributes:
+        gives_spectrogram (bool): Whether ``pyramid`` and ``spectrogram`` are among what it gives.
+        frontend_type (str): Front end that an error advises.
     """
+
+    gives_spectrogram = False
+    frontend_type = 'LogMelFrontend'
 
     def __init__(
         self,
@@ -80,7 +87,8 @@ class ExampleEncoder(BaseModule):
             if self.frontend is None:
                 raise ValueError(
                     f'Got waveforms of shape {tuple(audio.shape)}, but this {self._name} has no '
-                    "front end. Set frontend=dict(type='LogMelFrontend') or give log-mel examples."
+                    f"front end. Set frontend=dict(type='{self.frontend_type}') or give log-mel "
+                    'examples.'
                 )
             if self.in_channels == 1:
                 audio = audio.mean(1, keepdim=True)

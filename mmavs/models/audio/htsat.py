@@ -1,10 +1,8 @@
 # Copyright (c) mmavs developers. All rights reserved.
 """HTS-AT, a Swin Transformer that hears: seconds of sound to one vector or a map of 64 cells."""
 
-import torch
 import torch.nn.functional as F
 from mmengine.logging import print_log
-from mmengine.model import BaseModule
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.utils import OptConfigType, OptMultiConfig
 from timm.models.swin_transformer import SwinTransformer
@@ -16,12 +14,14 @@ from mmavs.registry import MODELS
 from mmavs.structures import AudioFeatures
 from mmavs.utils.weights import mismatch
 
+from .example_encoder import ExampleEncoder
+
 OUTPUTS = ('vector', 'tokens')
 FILLS = ('stretch', 'repeat')
 
 
 @MODELS.register_module()
-class HTSAT(BaseModule):
+class HTSAT(ExampleEncoder):
     """Encode the sound of each frame, a second a frame.
 
     The log-mel of a second is stretched to ``spec_size ** 2 / num_mels`` = 1024 columns, cut into
@@ -59,7 +59,7 @@ class HTSAT(BaseModule):
         ValueError: If an argument is out of range.
     """
 
-    in_channels = 1
+    frontend_type = 'DecibelMelFrontend'
 
     def __init__(
         self,
@@ -79,19 +79,17 @@ class HTSAT(BaseModule):
         mel_stripes: tuple[int, int] = (2, 8),
         init_cfg: OptMultiConfig = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(frontend, frozen, init_cfg=init_cfg)
         if out not in OUTPUTS:
             raise ValueError(f'out must be one of {OUTPUTS}, got {out!r}.')
         if fill not in FILLS:
             raise ValueError(f'fill must be one of {FILLS}, got {fill!r}.')
         self.num_pieces = _pieces(num_mels, spec_size, patch_size, len(depths))
-        self.frontend = MODELS.build(frontend) if frontend is not None else None
         if self.frontend is not None and self.frontend.num_mels != num_mels:
             raise ValueError(
                 f'num_mels={num_mels}, but frontend.num_mels={self.frontend.num_mels}: both must '
                 'be the same.'
             )
-        self.frozen = frozen
         self.out = out
         self.fill = fill
         self.num_mels = num_mels
@@ -112,9 +110,7 @@ class HTSAT(BaseModule):
         # timm has given it its first weights; mmengine would ask for them again, after init_cfg.
         self.swin.is_init = True
         self.embed_dims = self.swin.num_features
-        if frozen:
-            self.requires_grad_(False)
-            self.eval()
+        self.freeze()
 
     def init_weights(self) -> None:
         """Load the file that ``init_cfg`` names; otherwise keep timm's initial values.
@@ -143,36 +139,40 @@ class HTSAT(BaseModule):
         self.load_state_dict(state_dict)
         self._is_init = True
 
-    def train(self, mode: bool = True) -> 'HTSAT':
-        """Set the mode; a frozen encoder stays in eval mode."""
-        return super().train(mode and not self.frozen)
-
-    def forward(
+    def examples(
         self, audio: Tensor, num_frames: int | None = None, frame_indices: Tensor | None = None
-    ) -> AudioFeatures:
-        """Encode the sound of the wanted frames.
-
-        Args:
-            audio (Tensor): (B, C, S) float32 waveforms in [-1, 1] of whole clips, whose channels
-                are averaged; or (B, T, 1, 101, 64) float32 log-mel of the wanted frames, as the
-                front end gives it.
-            num_frames (int, optional): Frames of the whole clip, for waveforms. None: as many as
-                the sound holds.
-            frame_indices (Tensor, optional): (B, T) int64, the frames of the clip that are wanted,
-                for waveforms; only these are computed. None: all.
-
-        Returns:
-            AudioFeatures: Rows are N = B*T, clip-major. ``embed`` (N, 1, 768), or (N, 64, 768)
-            with index ``32 * frequency + time`` if ``out='tokens'``; ``map`` (N, 768, 2, 32),
-            frequency x time, low frequencies first.
+    ) -> Tensor:
+        """Either kind of audio as log-mel seconds (B, T, 1, time, mel); see :meth:`forward`.
 
         Raises:
-            ValueError: If the audio has another shape than expected.
+            ValueError: If log-mel is not that of this front end.
         """
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            seconds = self._seconds(audio, num_frames, frame_indices)
-            folded = self.swin.forward_features(self.to_image(seconds.flatten(0, 1)))
-            feature_map = self.unfold(folded)
+        if audio.ndim == 5:
+            time = audio.shape[-2] if self.frontend is None else self.frontend.example_frames
+            if tuple(audio.shape[2:]) != (1, time, self.num_mels):
+                raise ValueError(
+                    f'HTS-AT hears its own log-mel in decibels, (B, T, 1, {time}, '
+                    f'{self.num_mels}); got shape {tuple(audio.shape)}. The log-mel of VGGish '
+                    '(LoadClipLogMel) is another thing: put LoadClipAudio in its place.'
+                )
+        return super().examples(audio, num_frames, frame_indices)
+
+    def encode(self, examples: Tensor) -> AudioFeatures:
+        """Encode log-mel seconds.
+
+        Args:
+            examples (Tensor): (N, 1, 101, 64), as the front end gives them.
+
+        Returns:
+            AudioFeatures: ``embed`` (N, 1, 768), or (N, 64, 768) with index
+            ``32 * frequency + time`` if ``out='tokens'``; ``map`` (N, 768, 2, 32), frequency x
+            time, low frequencies first.
+
+        Raises:
+            ValueError: If a second has more windows than there are columns.
+        """
+        with self.gradients():
+            feature_map = self.unfold(self.swin.forward_features(self.to_image(examples)))
             tokens = feature_map.flatten(2).transpose(1, 2)
             if self.out == 'vector':
                 tokens = tokens.mean(1, keepdim=True)
@@ -217,32 +217,6 @@ class HTSAT(BaseModule):
             for _ in range(count):
                 x = mask_along_axis_iid(x, min(width, x.shape[axis]), 0.0, axis)
         return x
-
-    def _seconds(
-        self, audio: Tensor, num_frames: int | None, frame_indices: Tensor | None
-    ) -> Tensor:
-        """Either kind of audio -> (B, T, 1, time, mel) log-mel."""
-        if audio.ndim == 3:
-            if self.frontend is None:
-                raise ValueError(
-                    f'Got waveforms of shape {tuple(audio.shape)}, but this HTS-AT has no front '
-                    "end. Set frontend=dict(type='DecibelMelFrontend') or give log-mel."
-                )
-            return self.frontend(audio.mean(1, keepdim=True), num_frames, frame_indices)
-        time = 'time' if self.frontend is None else self.frontend.example_frames
-        wanted = (1, audio.shape[-2] if self.frontend is None else time, self.num_mels)
-        if audio.ndim != 5 or tuple(audio.shape[2:]) != wanted:
-            raise ValueError(
-                'HTS-AT hears (B, C, S) waveforms or its own log-mel in decibels, (B, T, 1, '
-                f'{time}, {self.num_mels}); got shape {tuple(audio.shape)}. The log-mel of VGGish '
-                '(LoadClipLogMel) is another thing: put LoadClipAudio in its place.'
-            )
-        if frame_indices is not None and tuple(frame_indices.shape) != tuple(audio.shape[:2]):
-            raise ValueError(
-                'Log-mel is that of the wanted frames: expected (B, T) = '
-                f'{tuple(frame_indices.shape)} of them, got {tuple(audio.shape[:2])}.'
-            )
-        return audio
 
 
 def _pieces(num_mels: int, spec_size: int, patch_size: int, num_stages: int) -> int:

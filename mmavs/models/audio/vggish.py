@@ -78,7 +78,7 @@ class VGGish(ExampleEncoder):
         if len(channels) != sum(CONVS_PER_STAGE):
             raise ValueError(f'channels must be {sum(CONVS_PER_STAGE)} numbers, got {channels}.')
         self.out = out
-        self.with_pyramid = with_pyramid
+        self.gives_spectrogram = with_pyramid
         self.features = self._conv_layers(in_channels, channels, norm_cfg)
         self.embeddings = None
         if with_fc:
@@ -127,10 +127,12 @@ class VGGish(ExampleEncoder):
             ValueError: If the FC layers cannot read the size.
         """
         with self.gradients():
-            stages = self._stages(examples) if self.with_pyramid else (self.features(examples),)
+            stages = (
+                self._stages(examples) if self.gives_spectrogram else (self.features(examples),)
+            )
             tokens = stages[-1].flatten(2).transpose(1, 2)
             features = AudioFeatures(tokens, stages[-1])
-            if self.with_pyramid:
+            if self.gives_spectrogram:
                 spectrogram = linear_magnitude(examples, self.log_offset)
                 features = features._replace(pyramid=stages, spectrogram=spectrogram)
             if self.out == 'tokens':

@@ -64,9 +64,8 @@ class SoundAttention(BaseModule):
         """
         heard, present = sound[:, None], None
         if self.keys == 'clip':
-            heard = self._of_clips(sound, layout)
-            present = layout.valid.unflatten(0, (-1, layout.num_frames))
-            present = self._of_rows(present, layout)[:, None, None]
+            heard = layout.of_clip(sound)
+            present = layout.of_clip(layout.row_valid)[:, None, None]
         key = self._through(self.key(heard), self.query.weight.unflatten(0, (self.num_heads, -1)))
         scores = tokens @ key.flatten(1, 2).mT  # (R, N, heads * L)
         scores = scores.unflatten(-1, (self.num_heads, -1))
@@ -82,12 +81,3 @@ class SoundAttention(BaseModule):
     def _through(self, heard: Tensor, matrices: Tensor) -> Tensor:
         """Sounds (R, L, D), by heads through a matrix (D/heads, D) each: (R, heads, L, D)."""
         return heard.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) @ matrices
-
-    def _of_clips(self, sound: Tensor, layout: ClipLayout) -> Tensor:
-        """The sounds of the clip of each row, (R, T, D)."""
-        return self._of_rows(layout.to_clips(sound), layout)
-
-    @staticmethod
-    def _of_rows(clips: Tensor, layout: ClipLayout) -> Tensor:
-        """What belongs to a clip (B, ...), for each row, (R, ...)."""
-        return layout.to_rows(clips[:, None].expand(-1, layout.num_frames, *clips.shape[1:]))

@@ -64,10 +64,11 @@ class CPMSegmentor(AVSegmentor):
         super().__init__(**kwargs)
         if mix_kinds not in MIX_KINDS:
             raise ValueError(f'mix_kinds must be one of {MIX_KINDS}, got {mix_kinds!r}.')
-        if not hasattr(self.audio_encoder, 'encode'):
+        if not getattr(self.audio_encoder, 'gives_spectrogram', False):
             raise ValueError(
-                f'CPMSegmentor mixes spectrograms, which {type(self.audio_encoder).__name__} does '
-                'not take: set model.audio_encoder to VGGish or AudioResNet.'
+                'CPMSegmentor mixes linear spectrograms, which this '
+                f'{type(self.audio_encoder).__name__} does not give: set with_pyramid=True of '
+                'VGGish, or take AudioResNet as model.audio_encoder.'
             )
         if not hasattr(self.decode_head, 'prompt'):
             raise ValueError(

@@ -10,7 +10,7 @@ from clips import clip_layout
 
 from mmavs.registry import MODELS
 from mmavs.structures import IGNORE_INDEX, AudioFeatures, MaskOutputs
-from mmavs.testing.tiny import tiny_aqformer
+from mmavs.testing.tiny_aqformer import tiny_aqformer
 
 CONFIG = tiny_aqformer()['decode_head']
 CHANNELS = CONFIG['pixel_decoder']['in_channels']

@@ -7,7 +7,7 @@ from clips import clip_layout
 
 from mmavs.models.pixel_decoders import DeformableAttention
 from mmavs.registry import MODELS
-from mmavs.testing.tiny import tiny_aqformer
+from mmavs.testing.tiny_aqformer import tiny_aqformer
 
 CONFIG = tiny_aqformer()['decode_head']['pixel_decoder']
 CHANNELS = CONFIG['in_channels']

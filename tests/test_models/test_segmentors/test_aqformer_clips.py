@@ -6,7 +6,8 @@ import torch
 from mmengine.dataset import pseudo_collate
 
 from mmavs.registry import MODELS
-from mmavs.testing.tiny import annotated_frames, random_clip, tiny_aqformer
+from mmavs.testing.tiny import annotated_frames, random_clip
+from mmavs.testing.tiny_aqformer import tiny_aqformer
 
 NO_GRADIENT = {
     # of the first weights: the query of deformable attention is multiplied by 0

@@ -283,6 +283,10 @@ def test_errors_name_the_remedy():
         MODELS.build(dict(tiny_cpm(), mix_kinds='frames'))
     config = tiny_cpm(CLASSES)
     config['audio_encoder']['with_pyramid'] = False
+    with pytest.raises(ValueError, match='CPMSegmentor mixes .* set with_pyramid=True of VGGish'):
+        MODELS.build(config)
+    config = tiny_cpm_baseline(CLASSES)
+    config['audio_encoder']['with_pyramid'] = False
     with pytest.raises(ValueError, match='set with_pyramid=True of VGGish'):
         losses(build(config), [clip([0, 1])])
     assert issubclass(CPMSegmentor, MODELS.get('AVSegmentor'))
