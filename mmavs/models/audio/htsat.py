@@ -2,17 +2,15 @@
 """HTS-AT, a Swin Transformer that hears: seconds of sound to one vector or a map of 64 cells."""
 
 import torch.nn.functional as F
-from mmengine.logging import print_log
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.utils import OptConfigType, OptMultiConfig
 from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor, nn
 from torchaudio.functional import mask_along_axis_iid
 
-from mmavs.converters import convert_htsat, unwrap_state_dict
+from mmavs.converters import convert_htsat
+from mmavs.models.pretrained_file import load_pretrained_file, names_pretrained_file
 from mmavs.registry import MODELS
 from mmavs.structures import AudioFeatures
-from mmavs.utils.weights import mismatch
 
 from .example_encoder import ExampleEncoder
 
@@ -118,26 +116,15 @@ class HTSAT(ExampleEncoder):
         Raises:
             ValueError: If the file does not hold exactly this network (a classifier is left out).
         """
-        if self._is_init:
-            return
-        if not isinstance(self.init_cfg, dict) or self.init_cfg.get('type') != 'Pretrained':
+        if not names_pretrained_file(self):
             super().init_weights()
             return
-        path = self.init_cfg['checkpoint']
-        print_log(f'Loads HTS-AT from {path}', logger='current')
-        checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-        try:
-            state_dict = convert_htsat(unwrap_state_dict(checkpoint)).state_dict
-        except ValueError as error:
-            raise ValueError(f'{path} is no checkpoint of HTS-AT: {error}') from error
-        problems = mismatch(state_dict, self.state_dict())
-        if problems:
-            raise ValueError(
-                f"{path} is another HTS-AT than the config's (base_channels, depths, num_heads, "
-                f'window_size): {problems}.'
-            )
-        self.load_state_dict(state_dict)
-        self._is_init = True
+        load_pretrained_file(
+            self,
+            'HTS-AT',
+            lambda official: convert_htsat(official).state_dict,
+            'base_channels, depths, num_heads, window_size',
+        )
 
     def examples(
         self, audio: Tensor, num_frames: int | None = None, frame_indices: Tensor | None = None

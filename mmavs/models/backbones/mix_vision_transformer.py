@@ -9,9 +9,8 @@ from mmseg.models.utils import nlc_to_nchw
 from torch import Tensor
 
 from mmavs.converters import convert, join_mit_attention, mit_rules
+from mmavs.models.pretrained_file import load_pretrained_file, names_pretrained_file
 from mmavs.registry import MODELS
-
-from .imagenet_file import load_imagenet_file, names_pretrained_file
 
 SHORT_EPS = 1e-5
 """float: Of the norms behind patch embeddings and spatial reductions in the official code."""
@@ -53,7 +52,7 @@ class MixVisionTransformer(MMSegMixVisionTransformer):
             super().init_weights()
             return
         arguments = 'embed_dims, num_layers, num_heads, sr_ratios'
-        load_imagenet_file(self, 'MiT', _to_mmseg_names, arguments)
+        load_pretrained_file(self, 'MiT', _to_mmseg_names, arguments)
 
     def forward(
         self, x: Tensor, between: Callable[[int, Tensor], Tensor] | None = None

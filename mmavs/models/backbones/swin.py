@@ -4,9 +4,8 @@
 from mmseg.models.backbones import SwinTransformer as MMSegSwinTransformer
 
 from mmavs.converters import convert, swin_rules
+from mmavs.models.pretrained_file import load_pretrained_file, names_pretrained_file
 from mmavs.registry import MODELS
-
-from .imagenet_file import load_imagenet_file, names_pretrained_file
 
 
 @MODELS.register_module()
@@ -30,7 +29,7 @@ class SwinTransformer(MMSegSwinTransformer):
         if not names_pretrained_file(self):
             super().init_weights()
             return
-        load_imagenet_file(
+        load_pretrained_file(
             self,
             'Swin',
             lambda official: convert(official, swin_rules(ours='')).state_dict,

@@ -1,5 +1,5 @@
 # Copyright (c) mmavs developers. All rights reserved.
-"""ImageNet files by their authors' names, loaded whole or refused."""
+"""Pretrained encoders by their authors' names, loaded whole or refused."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,10 +14,10 @@ from mmavs.utils.weights import mismatch
 
 def names_pretrained_file(model: BaseModule) -> bool:
     """Whether the ``init_cfg`` of a model is a file."""
-    return bool(model.init_cfg) and model.init_cfg.get('type') == 'Pretrained'
+    return isinstance(model.init_cfg, dict) and model.init_cfg.get('type') == 'Pretrained'
 
 
-def load_imagenet_file(
+def load_pretrained_file(
     model: BaseModule,
     kind: str,
     rename: Callable[[dict[str, Tensor]], dict[str, Tensor]],
@@ -40,13 +40,13 @@ def load_imagenet_file(
     if model._is_init:
         return
     path = model.init_cfg['checkpoint']
-    print_log(f'Loads {kind} by official names from {path}', logger='current')
+    print_log(f'Loads {kind} from {path}', logger='current')
     checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     own = model.state_dict()
     try:
         state_dict = rename(unwrap_state_dict(checkpoint))
     except ValueError as error:
-        raise ValueError(f'{path} is not a {kind} by official names: {error}') from error
+        raise ValueError(f'{path} is no checkpoint of {kind}: {error}') from error
     state_dict = {**{name: own[name] for name in kept}, **state_dict}
     problems = mismatch(state_dict, own)
     if problems:
