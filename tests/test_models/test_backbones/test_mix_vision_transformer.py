@@ -163,5 +163,5 @@ def test_broken_files_are_refused(missing, tmp_path):
     del official[f'block1.0.attn.{missing}.weight']
     with pytest.raises(ValueError, match=rf'but no "block1\.0\.attn\.{missing}\.weight"'):
         build(tmp_path, official).init_weights()
-    with pytest.raises(ValueError, match=r"mit\.pth is not a MiT.*'layer1\.a'"):
+    with pytest.raises(ValueError, match=r"mit\.pth is no checkpoint of MiT.*'layer1\.a'"):
         build(tmp_path, {'layer1.a': torch.zeros(1)}).init_weights()

@@ -78,7 +78,7 @@ def test_another_network_is_refused(config, message, tmp_path):
 
 
 def test_another_file_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"swin\.pth is not a Swin.*'stages\.0\.a'"):
+    with pytest.raises(ValueError, match=r"swin\.pth is no checkpoint of Swin.*'stages\.0\.a'"):
         build(tmp_path, {'stages.0.a': torch.zeros(1)}).init_weights()
 
 
